@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types contracts coverage clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "TradeGuard needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run  ## trade a faulty local exchange with a guarded Backtrader bot, then audit it
+	$(BIN)/tradeguard demo $(ARGS)
+
+test: $(VENV)/.dev  ## run the whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: format lint types contracts coverage  ## everything that CI runs
+
+format: $(VENV)/.dev  ## check the formatting
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev  ## lint
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev  ## mypy everywhere, pyright strict on the core
+	$(BIN)/mypy
+	$(BIN)/basedpyright --project pyproject.toml
+
+contracts: $(VENV)/.dev  ## the layers of docs/architecture.md
+	$(BIN)/lint-imports
+
+coverage: $(VENV)/.dev  ## the test suite with its coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+clean:  ## remove what the other targets built
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist
