@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from copy import copy, deepcopy
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self, cast
 
@@ -136,7 +136,9 @@ class TradingException(Exception):  # noqa: N818 - the published names end in Ex
         twin = self._twin()
         memo[id(self)] = twin
         for name, value in self.__dict__.items():
-            twin.__dict__[name] = _deep(value, memo)
+            if name != "context":
+                twin.__dict__[name] = _deep(value, memo)
+        twin.context = {key: _deep(value, memo) for key, value in self.context.items()}
         return twin
 
     def _twin(self) -> Self:
@@ -331,17 +333,4 @@ def _deep(value: Any, memo: dict[int, Any]) -> Any:
     try:
         return deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - foreign `__deepcopy__` methods raise anything
-        if isinstance(value, dict):
-            return _deep_entries(value, memo)
-        return _shallow(value)
-
-
-def _deep_entries(entries: dict[Any, Any], memo: dict[int, Any]) -> dict[Any, Any]:
-    return {key: _deep(item, memo) for key, item in entries.items()}
-
-
-def _shallow(value: Any) -> Any:
-    try:
-        return copy(value)
-    except Exception:  # noqa: BLE001 - as above
         return value

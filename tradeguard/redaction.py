@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 __all__ = ["MASK", "is_secret_name", "redact", "redact_mapping", "redact_value"]
 
@@ -45,6 +45,7 @@ _HINTS = (
 )
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _DEEPEST = 64
+_HARMLESS = frozenset({bool, int, float})
 _PLAIN: tuple[type, ...] = (list, tuple, set, frozenset)
 
 
@@ -85,11 +86,8 @@ def redact_mapping(mapping: Mapping[Any, Any], secrets: Iterable[str] = ()) -> d
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
     """Return `value` with secrets masked at every depth, or `value` itself where there are none."""
-    kind: type = type(value)
-    if kind is float or kind is int or value is None:
+    if value is None or value.__class__ in _HARMLESS:
         return value
-    if kind is str and not secrets:
-        return redact(value)
     return _mask_any(value, (secrets,) if isinstance(secrets, str) else tuple(secrets), ())
 
 
@@ -129,11 +127,15 @@ def _mask_any(value: Any, secrets: tuple[str, ...], path: tuple[int, ...]) -> An
         text = value.decode("utf-8", "replace")
         masked = redact(text, secrets)
         return value if masked == text else masked.encode()
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return _mask_mapping(value, secrets, path)
     if isinstance(value, _PLAIN):
         return _mask_items(value, secrets, path)
     return value
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _mask_mapping(

@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 from tradeguard.redaction import MASK, is_secret_name, redact
 
 __all__ = ["to_jsonable", "utc_text"]
 
+_AS_THEY_ARE = frozenset({bool, int})
+_SETS: tuple[type, ...] = (set, frozenset)
+_CONTAINERS: tuple[type, ...] = (Mapping, list, tuple, *_SETS)
 _DEEPEST = 32
 _LONGEST_REPR = 2_000
 
@@ -35,16 +38,13 @@ def to_jsonable(value: Any) -> Any:
 
 
 def _convert(value: Any, path: tuple[int, ...]) -> Any:
-    kind: type = type(value)
-    if value is None or kind is int or kind is bool:
+    if value is None or value.__class__ in _AS_THEY_ARE:
         return value
-    if kind is str:
-        return redact(value)
     if isinstance(value, Enum):
         return _convert(value.value, path)
     if isinstance(value, float):
         return _number(float(value))
-    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+    if isinstance(value, _CONTAINERS):
         return _container(value, path)
     return _scalar(value)
 
@@ -62,21 +62,21 @@ def _container(value: Any, path: tuple[int, ...]) -> Any:
         return "<nested too deeply>"
     path = (*path, id(value))
     try:
-        if isinstance(value, Mapping):
-            pairs = [(_text(key), item) for key, item in _items(value)]
+        if _is_mapping(value):
+            pairs = [(_text(key), item) for key, item in value.items()]
             return {
                 key: MASK if is_secret_name(key) and item not in (None, "") else _convert(item, path)
                 for key, item in pairs
             }
         items: list[Any] = [_convert(item, path) for item in value]
         # The order of a set is an accident; sorted text makes equal errors equal when stored.
-        return sorted(items, key=str) if isinstance(value, (set, frozenset)) else items
+        return sorted(items, key=str) if isinstance(value, _SETS) else items
     except Exception as error:  # noqa: BLE001 - a container of the caller's own class may raise anything
         return f"<unreadable {type(value).__name__}: {type(error).__name__}>"
 
 
-def _items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    return list(mapping.items())
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _scalar(value: Any) -> Any:
