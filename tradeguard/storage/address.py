@@ -41,8 +41,8 @@ class Address:
         try:
             url = make_url(text)
         except (ArgumentError, ValueError):
-            # The cause is left out: it may quote the URL, and with it a password.
-            raise refusal(redact(text.rpartition("@")[2]), "it is no database URL") from None
+            # Neither the rest nor the cause is shown: nobody knows where in it the password stands.
+            raise refusal(f"{text.partition('://')[0]}://…", "it is no database URL") from None
         if url.get_backend_name() == "sqlite":
             if url.query:
                 raise refusal(redact(text), "an SQLite address takes no options")

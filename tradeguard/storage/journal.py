@@ -103,12 +103,14 @@ class SqlJournal:
         """
         doing = f"updating order {intent.client_order_id!r}"
         with self._database.connect(JournalError, doing) as connection:
-            values = self._encode(intent)
+            row = self._encode(intent)
+            # SQLAlchemy would set every column that it is given a value for.
+            values = {name: row[name] for name in _CHANGING}
             values |= {**self._scope, "of_id": intent.client_order_id}
             if expected is None:
                 written = connection.execute(_UPDATE, values).rowcount
             else:
-                values |= {"of_status": expected.status.value, "of_attempts": expected.attempts}
+                values |= {"of_status": str(expected.status), "of_attempts": expected.attempts}
                 written = connection.execute(_UPDATE_EXPECTED, values).rowcount
             if written != 1:
                 raise _unwritten(intent, expected, self._stored(connection, intent.client_order_id))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, delete, false, insert, inspect, select
 from sqlalchemy.exc import OperationalError
 
 from tradeguard.clock import Clock
@@ -88,11 +88,13 @@ def _open_file(connection: Connection, address: Address, clock: Clock) -> None:
         check_integrity(connection, address, clock)
     if _pragma(connection, "journal_mode=WAL") != "wal":
         raise refusal(address.label, "its file system cannot hold a write-ahead log")
-    # Taking the write lock proves that we can write, and lets one process alone create the tables.
+    # The write lock lets one process alone create the tables.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         if _create_or_check(connection, address):
             connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
+        # Of a file that it may only read, SQLite grants even that lock; a write that changes nothing it refuses.
+        connection.execute(delete(schema.meta).where(false()))
         connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
@@ -131,10 +133,14 @@ def _prepare_folder(address: Address, path: Path) -> None:
         raise refusal(address.label, f"its folder cannot be made: {error.strerror}") from error
     if path.is_dir():
         raise refusal(address.label, "it is a directory")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    if not _allows(path.parent, os.W_OK | os.X_OK):
         raise refusal(address.label, "its folder is not writable")
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    if path.exists() and not _allows(path, os.R_OK | os.W_OK):
         raise refusal(address.label, "the file is not readable and writable")
+
+
+def _allows(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _pragma(connection: Connection, pragma: str) -> Any:
