@@ -93,7 +93,7 @@ def _open_file(connection: Connection, address: Address, clock: Clock) -> None:
     try:
         if _create_or_check(connection, address):
             connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
-        # Of a file that it may only read, SQLite grants even that lock; a write that changes nothing it refuses.
+        # SQLite grants that lock even where it may only read; a write, if only of nothing, it refuses.
         connection.execute(delete(schema.meta).where(false()))
         connection.exec_driver_sql("COMMIT")
     except BaseException:
