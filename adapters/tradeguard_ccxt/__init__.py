@@ -1,1 +1,31 @@
-"""Placeholder."""
+"""ccxt, guarded: `from tradeguard_ccxt import GuardedExchange`, or `import tradeguard_ccxt as ccxt`."""
+
+from tradeguard_ccxt.config import DEFAULT_MAX_AGE, GuardConfig
+from tradeguard_ccxt.errors import (
+    CircuitOpenError,
+    GuardedError,
+    OrderAbsentError,
+    OrderUnknownError,
+    OutcomeUnknownError,
+    TradingRestrictedError,
+)
+from tradeguard_ccxt.exchange import GuardedExchange
+from tradeguard_ccxt.mirror import mirror
+from tradeguard_ccxt.stale import StaleDict, StaleList, StaleResult
+
+__all__ = [
+    "DEFAULT_MAX_AGE",
+    "CircuitOpenError",
+    "GuardConfig",
+    "GuardedError",
+    "GuardedExchange",
+    "OrderAbsentError",
+    "OrderUnknownError",
+    "OutcomeUnknownError",
+    "StaleDict",
+    "StaleList",
+    "StaleResult",
+    "TradingRestrictedError",
+]
+
+__getattr__ = mirror("ccxt")

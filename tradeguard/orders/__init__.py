@@ -1,1 +1,63 @@
-"""Placeholder."""
+"""Order safety: no order is placed twice and none is forgotten. Knows no exchange library."""
+
+from tradeguard.orders.driver import AsyncGateway, Gateway, JournalWriter, drive, drive_async
+from tradeguard.orders.errors import (
+    DuplicateIntentError,
+    JournalConflictError,
+    JournalError,
+    OrderAbsentError,
+    OrderUnknownError,
+    OutcomeUnknownError,
+    TradingRestrictedError,
+)
+from tradeguard.orders.intent import IntentStatus, OrderIntent
+from tradeguard.orders.interlock import Interlock, InterlockCause, InterlockState, InterlockStatus
+from tradeguard.orders.journal import OrderJournal
+from tradeguard.orders.submission import (
+    Effect,
+    LookUp,
+    Record,
+    Resolution,
+    Send,
+    Steps,
+    SubmissionPolicy,
+    Wait,
+    resolve,
+    submit,
+)
+from tradeguard.orders.verdict import LookUpOutcome, SendOutcome, Verdict
+
+__all__ = [
+    "AsyncGateway",
+    "DuplicateIntentError",
+    "Effect",
+    "Gateway",
+    "IntentStatus",
+    "Interlock",
+    "InterlockCause",
+    "InterlockState",
+    "InterlockStatus",
+    "JournalConflictError",
+    "JournalError",
+    "JournalWriter",
+    "LookUp",
+    "LookUpOutcome",
+    "OrderAbsentError",
+    "OrderIntent",
+    "OrderJournal",
+    "OrderUnknownError",
+    "OutcomeUnknownError",
+    "Record",
+    "Resolution",
+    "Send",
+    "SendOutcome",
+    "Steps",
+    "SubmissionPolicy",
+    "TradingRestrictedError",
+    "Verdict",
+    "Wait",
+    "drive",
+    "drive_async",
+    "resolve",
+    "submit",
+]

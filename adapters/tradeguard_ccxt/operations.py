@@ -1,0 +1,141 @@
+"""What a call means: read or write, and whose circuit it runs on.
+
+HTTP verbs lie: 41 exchanges read by POST and a few write by GET. So the unified operation decides. It is set in a
+context variable when a unified method is entered. The outermost operation names the call (in errors, statistics
+and the cache); the innermost one decides how its requests may be treated, since `create_order` may load markets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "CURRENT",
+    "Circuit",
+    "Kind",
+    "Operation",
+    "implicit_operation",
+    "is_unified",
+    "kind_of",
+    "operation_of",
+]
+
+
+class Kind(StrEnum):
+    """What repeating a call would do."""
+
+    READ = "read"  # nothing
+    IDEMPOTENT_WRITE = "idempotent_write"  # nothing more than the first time
+    WRITE = "write"  # the same thing once more
+
+
+class Circuit(StrEnum):
+    """The parts of an exchange that fail apart from each other."""
+
+    MARKET_DATA = "market_data"
+    ACCOUNT = "account"
+    TRADING = "trading"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A unified method, or an implicit endpoint called on its own.
+
+    Attributes:
+        name: as the caller wrote it, such as `fetch_ticker`.
+        kind: whether it may be repeated.
+        circuit: whose health it shares.
+    """
+
+    name: str
+    kind: Kind
+    circuit: Circuit
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The operation that is running: the outermost names it, the innermost treats it."""
+
+    outermost: Operation
+    innermost: Operation
+    symbol: str | None
+
+
+CURRENT: ContextVar[Entered | None] = ContextVar("tradeguard_ccxt_operation", default=None)
+
+_READS = ("fetch_", "load_", "watch_", "un_watch_")
+_IDEMPOTENT = (
+    "cancel_",
+    "set_leverage",
+    "set_margin_mode",
+    "set_position_mode",
+    "set_margin",
+    "create_deposit_address",
+)
+_WRITES = (
+    "create_", "edit_", "borrow_", "repay_", "add_margin", "reduce_margin", "close_position", "close_all_positions",
+    "withdraw", "transfer", "deposit",
+)  # fmt: skip
+# Methods of those names that build, parse or configure, and ask the exchange nothing.
+_LOCAL = frozenset(
+    {
+        "create_ccxt_trade_id", "create_expired_option_market", "create_ohlcv_object", "create_safe_dictionary",
+        "fetch_paginated_call_cursor", "fetch_paginated_call_deterministic", "fetch_paginated_call_dynamic",
+        "fetch_paginated_call_incremental", "fetch_web_endpoint", "load_dydx_protos", "load_lighter_library",
+        "load_lighter_library_helper",
+    }
+)  # fmt: skip
+_ACCOUNT = re.compile(
+    r"balance|order(?!_book)|my_|position|ledger|deposit|withdraw|transfer|account|leverage(?!_tiers)|trading_fee"
+    r"|borrow_interest|transaction|margin_mode|margin_adjustment|funding_history|convert_trade|portfolio"
+)
+# Outside a unified operation a GET is believed to be a read unless its path says otherwise (deribit, for one, places
+# orders by GET). A read wrongly taken for a write is merely not retried.
+_WRITING_PATH = re.compile(
+    r"(?i)(^|[/_.-])(buy|sell|edit|cancel|close|create|place|submit|add|remove|delete|set|change|toggle|update|reset|enable"
+    r"|disable|transfer|withdraw|broadcast|replace|batchcancelreplace|liquidate|redeem|subscribe|apply|verify|execute)"
+)
+
+
+def kind_of(name: str) -> Kind | None:
+    """Return the kind of a method by its snake_case name; None for one that is no operation."""
+    if name in _LOCAL:
+        return None
+    if name.startswith(_READS):
+        return Kind.READ
+    if name.startswith(_IDEMPOTENT):
+        return Kind.IDEMPOTENT_WRITE
+    return Kind.WRITE if name.startswith(_WRITES) else None
+
+
+def is_unified(name: str) -> bool:
+    """Whether `name` is that of an operation, and not of one of its websocket forms."""
+    return kind_of(name) is not None and not name.endswith("_ws") and "watch" not in name
+
+
+def operation_of(name: str) -> Operation:
+    """Return the operation of a unified method.
+
+    Raises:
+        KeyError: `name` is no operation.
+    """
+    kind = kind_of(name)
+    if kind is None:
+        raise KeyError(name)
+    if kind is not Kind.READ:
+        return Operation(name, kind, Circuit.TRADING)
+    return Operation(name, kind, Circuit.ACCOUNT if _ACCOUNT.search(name) else Circuit.MARKET_DATA)
+
+
+def implicit_operation(path: str, api: str | Sequence[str], method: str) -> Operation:
+    """Return what an endpoint that is called outside a unified method is taken for, on the cautious side."""
+    sections = [api] if isinstance(api, str) else [str(section) for section in api]
+    private = any("private" in section.lower() or section.lower().startswith("sapi") for section in sections)
+    name = f"{method.upper()} {path}"
+    if method.upper() != "GET" or _WRITING_PATH.search(path):
+        return Operation(name, Kind.WRITE, Circuit.TRADING)
+    return Operation(name, Kind.READ, Circuit.ACCOUNT if private else Circuit.MARKET_DATA)

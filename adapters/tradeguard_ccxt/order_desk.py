@@ -1,0 +1,247 @@
+"""Everything about orders that is decided without awaiting: what is sent, what an outcome means, what is restricted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import ccxt
+
+from tradeguard.error_monitor import ErrorSeverity
+from tradeguard.orders import (
+    IntentStatus,
+    InterlockState,
+    JournalError,
+    JournalWriter,
+    OrderIntent,
+    Resolution,
+    SendOutcome,
+    Verdict,
+)
+from tradeguard.orders import TradingRestrictedError as RestrictedError
+from tradeguard.redaction import redact
+from tradeguard_ccxt.errors import OrderUnknownError, TradingRestrictedError, absent_error, guarded_error
+from tradeguard_ccxt.failures import classify
+from tradeguard_ccxt.operations import Circuit
+from tradeguard_ccxt.order_state import OrderState
+from tradeguard_ccxt.runtime import ExchangeGuard
+from tradeguard_ccxt.tickets import OrderTicket, TicketOffice
+from tradeguard_ccxt.verdicts import verdict_of_answer, verdict_of_error
+from tradeguard_ccxt.wire import Wire
+
+__all__ = ["OrderDesk"]
+
+
+class OrderDesk:
+    """The orders of one guarded exchange instance.
+
+    Args:
+        exchange: the guarded ccxt instance.
+        guard: its guard.
+    """
+
+    def __init__(self, exchange: Any, guard: ExchangeGuard) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self.state = OrderState(exchange, guard)
+        self.tickets = TicketOffice(exchange, guard)
+        self._lock = threading.Lock()
+        self._recovered = False
+        self._in_flight: set[str] = set()
+
+    # -- before the send --------------------------------------------------------------------------------
+
+    def writer(self) -> JournalWriter:
+        """Return what writes a submission's records."""
+        return JournalWriter(self.state.journal(), self._unrecorded)
+
+    def admit(self, ticket: OrderTicket) -> None:
+        """Refuse the order where the interlock forbids it, before anything is journaled.
+
+        Raises:
+            TradingRestrictedError: says why, and what lifts it.
+        """
+        try:
+            self._guard.interlock.check(
+                ticket.intent.symbol, reduces=ticket.params.get("reduceOnly") in (True, "true")
+            )
+        except RestrictedError as error:
+            raise TradingRestrictedError(error.message, **error.context) from None
+
+    def depart(self, ticket: OrderTicket) -> None:
+        """Note that this instance is submitting the intent, so that a recovery leaves it alone."""
+        with self._lock:
+            self._in_flight.add(ticket.intent.client_order_id)
+
+    def arrive(self, ticket: OrderTicket) -> None:
+        """Note that the submission has ended, one way or another."""
+        with self._lock:
+            self._in_flight.discard(ticket.intent.client_order_id)
+
+    def begin_recovery(self) -> bool:
+        """Whether this call is the first to need the crashed intents resolved."""
+        with self._lock:
+            first, self._recovered = not self._recovered, True
+            return first
+
+    def unresolved(self, symbol: str | None = None) -> list[OrderIntent]:
+        """Return the open intents that nobody here is submitting, oldest first."""
+        intents = [i for i in self.state.journal().open_intents() if symbol is None or i.symbol == symbol]
+        with self._lock:
+            return [i for i in intents if i.client_order_id not in self._in_flight]
+
+    # -- after the send ---------------------------------------------------------------------------------------
+
+    def answered(self, ticket: OrderTicket, order: object) -> SendOutcome:
+        """Return the verdict on an answer."""
+        outcome = verdict_of_answer(order, ticket.intent, amount=ticket.amount, client_id=ticket.client_id)
+        if outcome.error is not None:
+            self._note(outcome.error, ErrorSeverity.WARNING, ticket.intent, rescued=True)
+        return outcome
+
+    def failed(self, ticket: OrderTicket, error: Exception, wire: Wire) -> SendOutcome:
+        """Return the verdict on a failure."""
+        failure = classify(error, wire.answer, self._guard.clock.time())
+        outcome = verdict_of_error(error, failure, sent=wire.sent, status=wire.status, facts=ticket.facts)
+        final = outcome.verdict is Verdict.REJECTED and not outcome.duplicate
+        severity = ErrorSeverity.ERROR if final else ErrorSeverity.WARNING
+        self._note(error, severity, ticket.intent, rescued=not final)
+        self._guard.tally.add(f"sends_{outcome.verdict.lower()}")
+        return outcome
+
+    def note_resync_failure(self, error: BaseException) -> None:
+        """Record that the exchange's clock could not be read after it had refused our timestamp."""
+        if isinstance(error, Exception):
+            self._guard.monitor.record_error(
+                error,
+                ErrorSeverity.WARNING,
+                self._guard.component(Circuit.MARKET_DATA),
+                {"operation": "fetch_time"},
+            )
+
+    def describe(self, error: BaseException) -> str:
+        """Render an error for the journal, with secrets masked."""
+        return redact(f"{type(error).__name__}: {error}", self._exchange.guard_secrets())[:500]
+
+    def conclude(self, resolution: Resolution) -> Mapping[str, Any] | None:
+        """Return the order of a submission that ended well, None where it must be fetched by its id; else raise.
+
+        Raises:
+            OrderAbsentError: the order is certain not to exist.
+            OrderUnknownError: it may exist.
+            ccxt.BaseError: the exchange's own refusal.
+        """
+        intent = resolution.intent
+        self._guard.tally.add(f"orders_{intent.status.lower()}")
+        if intent.status is IntentStatus.PLACED:
+            self._rescued(resolution)
+            return resolution.order
+        context = {"component": "orders", "exchange": intent.exchange, "operation": intent.operation}
+        context |= {"symbol": intent.symbol, "attempts": intent.attempts}
+        if intent.status is IntentStatus.REJECTED and resolution.error is not None:
+            raise _as_guarded(resolution.error, context | {"client_order_id": intent.client_order_id})
+        context |= {"client_order_id": intent.client_order_id, "cause": intent.error}
+        if intent.status is IntentStatus.UNKNOWN:
+            unknown = OrderUnknownError(
+                f"order {intent.client_order_id} on {intent.symbol} may exist: it was sent and could neither "
+                f"be found nor proved absent ({intent.error}); do not send it again, look it up or call recover_orders()",
+                **context,
+            )
+            self.restrict(intent)
+            self._note(unknown, ErrorSeverity.CRITICAL, intent, rescued=False)
+            raise unknown from resolution.error
+        absent = absent_error(
+            f"order {intent.client_order_id} on {intent.symbol} does not exist at the exchange ({intent.error}); "
+            "placing it again is safe",
+            resolution.error,
+            context,
+        )
+        self._note(absent, ErrorSeverity.ERROR, intent, rescued=False)
+        raise absent
+
+    def recovered(self, resolution: Resolution) -> OrderIntent:
+        """Take note of an intent that was resolved, or not, after the fact; returns it."""
+        intent = resolution.intent
+        if intent.status is IntentStatus.UNKNOWN:
+            self.restrict(intent)
+        else:
+            self._guard.tally.add("orders_recovered")
+            self._guard.monitor.record_rescue(
+                "order_recovered",
+                "orders",
+                operation=intent.operation,
+                detail={"client_order_id": intent.client_order_id, "status": str(intent.status)},
+            )
+        self.release(intent.symbol)
+        return intent
+
+    def restrict(self, intent: OrderIntent) -> None:
+        """Let no new entry on the intent's symbol out until it is resolved."""
+        self._guard.interlock.restrict(
+            "unknown_order",
+            InterlockState.REDUCE_ONLY,
+            symbol=intent.symbol,
+            reason=f"order {intent.client_order_id} on {intent.symbol} may exist",
+            lifted_by="finding it or proving it absent (recover_orders())",
+        )
+
+    def release(self, symbol: str) -> None:
+        """Lift the restriction of an unknown order where none is left on `symbol`."""
+        if not any(
+            i.symbol == symbol and i.status is IntentStatus.UNKNOWN
+            for i in self.state.journal().open_intents()
+        ):
+            self._guard.interlock.lift("unknown_order", symbol)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what became of the orders of this instance."""
+        counts = self._guard.tally.read(
+            "orders_placed", "orders_rejected", "orders_absent", "orders_unknown", "orders_recovered",
+            "orders_found", "orders_resent", "sends_ambiguous", "sends_not_sent", "sends_not_now",
+        )  # fmt: skip
+        return {name.removeprefix("orders_"): count for name, count in counts.items()}
+
+    def _rescued(self, resolution: Resolution) -> None:
+        intent = resolution.intent
+        detail = {
+            "client_order_id": intent.client_order_id,
+            "symbol": intent.symbol,
+            "attempts": intent.attempts,
+        }
+        kinds: list[tuple[bool, str]] = [
+            (resolution.looked_up, "order_found"),
+            (resolution.resent, "order_resent"),
+        ]
+        for happened, kind in kinds:
+            if happened:
+                self._guard.tally.add(kind.replace("order_", "orders_"))
+                self._guard.monitor.record_rescue(kind, "orders", operation=intent.operation, detail=detail)
+        if intent.attempts > 1 and not resolution.resent:
+            self._guard.monitor.record_rescue("retry", "orders", operation=intent.operation, detail=detail)
+
+    def _note(
+        self, error: BaseException, severity: ErrorSeverity, intent: OrderIntent, *, rescued: bool
+    ) -> None:
+        if not isinstance(error, Exception):
+            return
+        self._guard.monitor.record_error(
+            error,
+            severity,
+            self._guard.component(Circuit.TRADING),
+            {
+                "operation": intent.operation,
+                "symbol": intent.symbol,
+                "client_order_id": intent.client_order_id,
+                "rescued": rescued,
+            },
+        )
+
+    def _unrecorded(self, intent: OrderIntent, error: JournalError) -> None:
+        self._guard.monitor.record_error(
+            error, ErrorSeverity.CRITICAL, "orders.journal", {"client_order_id": intent.client_order_id}
+        )
+
+
+def _as_guarded(error: BaseException, context: Mapping[str, Any]) -> BaseException:
+    return guarded_error(error, context) if isinstance(error, ccxt.BaseError) else error

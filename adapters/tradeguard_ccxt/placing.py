@@ -1,0 +1,196 @@
+"""Placing orders and resolving them, by the protocol of `tradeguard.orders`, for synchronous exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ccxt
+
+from tradeguard.orders import (
+    IntentStatus,
+    LookUpOutcome,
+    OrderIntent,
+    SendOutcome,
+    drive,
+    resolve,
+    submit,
+)
+from tradeguard_ccxt.calls import failed_call, run
+from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
+from tradeguard_ccxt.operations import Operation
+from tradeguard_ccxt.order_desk import OrderDesk
+from tradeguard_ccxt.parts import parts_of
+from tradeguard_ccxt.runtime import ExchangeGuard
+from tradeguard_ccxt.tickets import OrderTicket
+from tradeguard_ccxt.wire import ORDER_WIRE, Wire
+
+__all__ = ["OrderPlacer", "create_order"]
+
+
+def create_order(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Place an order exactly once.
+
+    Raises:
+        OrderAbsentError: it is certain not to exist; trying again is safe.
+        OrderUnknownError: it may exist; trying again is not safe.
+        TradingRestrictedError: the interlock refused it; nothing was journaled or sent.
+        ccxt.BaseError: the exchange refused it.
+    """
+    params = kwargs.get("params", args[5] if len(args) > 5 else None)
+    if isinstance(params, Mapping) and params.get("test"):
+        return run(exchange, operation, original, symbol, args, kwargs)  # validated there, and never placed
+    parts = parts_of(exchange)
+    parts.guard.tally.add("calls")
+    try:
+        return OrderPlacer(exchange, *parts).place(original, *args, **kwargs)
+    except Exception as error:
+        final = failed_call(exchange, operation, symbol, error, None)
+        if final is error:
+            raise
+        raise final from final.__cause__
+
+
+class OrderPlacer:
+    """Runs the order protocol on one guarded instance.
+
+    Args:
+        exchange: the guarded instance.
+        guard: its guard.
+        desk: its orders.
+    """
+
+    def __init__(self, exchange: Any, guard: ExchangeGuard, desk: OrderDesk) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self._desk = desk
+
+    def place(
+        self,
+        original: Callable[..., Any],
+        symbol: str,
+        type: str,  # noqa: A002 - ccxt's own name
+        side: str,
+        amount: Any = None,
+        price: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Place one order exactly once; the arguments are those of `create_order`."""
+        self._exchange.load_markets()
+        ticket = self._desk.tickets.write(
+            symbol,
+            type,
+            side,
+            amount,
+            price,
+            {} if params is None else params,
+            account=self._desk.state.account(),
+        )
+        self._settle_old(ticket.intent.symbol)
+        self._desk.admit(ticket)
+        gateway = _Gateway(self._exchange, self._desk, ticket, original)
+        steps = submit(ticket.intent, ticket.policy, self._guard.clock.time, self._desk.describe)
+        self._desk.depart(ticket)
+        try:
+            resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
+        finally:
+            self._desk.arrive(ticket)
+        order = self._desk.conclude(resolution)
+        if order is None:
+            return self._exchange.fetch_order(resolution.intent.order_id, ticket.intent.symbol)
+        return order
+
+    def recover(self, intents: list[OrderIntent] | None = None) -> list[OrderIntent]:
+        """Resolve open intents, all of them unless given; never sends."""
+        self._desk.begin_recovery()
+        pending = self._desk.unresolved() if intents is None else intents
+        if pending:
+            self._exchange.load_markets()
+        resolved = []
+        for intent in pending:
+            ticket = self._desk.tickets.rewrite(intent)
+            gateway = _Gateway(self._exchange, self._desk, ticket, _never_sent)
+            steps = resolve(intent, ticket.policy, self._guard.clock.time, self._desk.describe)
+            resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
+            resolved.append(self._desk.recovered(resolution))
+        return resolved
+
+    def _settle_old(self, symbol: str) -> None:
+        """Resolve what a former process left open, and what is still in doubt on this symbol."""
+        if self._desk.begin_recovery():
+            self.recover()
+        elif self._guard.interlock.stands("unknown_order", symbol):
+            unknown = [i for i in self._desk.unresolved(symbol) if i.status is IntentStatus.UNKNOWN]
+            self.recover(unknown)
+            self._desk.release(symbol)
+
+
+class _Gateway:
+    """One order's way to the exchange and back."""
+
+    def __init__(
+        self, exchange: Any, desk: OrderDesk, ticket: OrderTicket, original: Callable[..., Any]
+    ) -> None:
+        self._exchange = exchange
+        self._desk = desk
+        self._ticket = ticket
+        self._original = original
+
+    def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+        wire = Wire(sign_by)
+        token = ORDER_WIRE.set(wire)
+        try:
+            order = self._original(
+                self._exchange,
+                intent.symbol,
+                intent.type,
+                intent.side,
+                self._ticket.amount_sent,
+                intent.price,
+                dict(self._ticket.params),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must have a verdict
+            outcome = self._desk.failed(self._ticket, error, wire)
+            if isinstance(error, ccxt.InvalidNonce):
+                self._resync()
+            return outcome
+        finally:
+            ORDER_WIRE.reset(token)
+        return self._desk.answered(self._ticket, order)
+
+    def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        ticket = self._ticket
+        offset = float(self._exchange.options.get("timeDifference") or 0)
+        try:
+            if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
+                return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
+            try:
+                order = self._exchange.fetch_order_with_client_order_id(ticket.client_id, intent.symbol)
+            except ccxt.OrderNotFound:
+                order = None
+            if order is not None:
+                return match_by_client_id(order, ticket, offset)
+            if not thorough:
+                return LookUpOutcome()
+            open_orders = self._exchange.fetch_open_orders(intent.symbol)
+            recent = self._exchange.fetch_orders(intent.symbol, recent_since_ms(intent, offset))
+        except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
+            return LookUpOutcome(error=error)
+        return match_in_list([*open_orders, *recent], ticket, offset)
+
+    def _resync(self) -> None:
+        try:
+            self._exchange.load_time_difference()
+        except ccxt.BaseError as error:
+            self._desk.note_resync_failure(error)
+
+
+def _never_sent(*_: Any) -> Any:
+    raise AssertionError("a recovery never sends")

@@ -1,0 +1,296 @@
+"""The guard of one exchange instance: its circuits, pauses, cache, monitor, interlock and counters.
+
+Everything that is decided about a request is decided here, once, for sync, async and websockets alike; the
+exchange classes only call, wait and await.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ccxt
+from tradeguard.fallback_cache import FallbackCache
+
+from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
+from tradeguard.clock import SYSTEM_CLOCK, Clock
+from tradeguard.deadlines import current_deadline
+from tradeguard.error_monitor import ErrorMonitor
+from tradeguard.exceptions import CircuitBreakerOpenError
+from tradeguard.guard import Guard
+from tradeguard.orders import Interlock, InterlockState
+from tradeguard_ccxt.config import GuardConfig
+from tradeguard_ccxt.errors import CircuitOpenError, guarded_error
+from tradeguard_ccxt.failures import Failure, FailureKind, classify
+from tradeguard_ccxt.operations import CURRENT, Circuit, Kind, Operation, implicit_operation
+from tradeguard_ccxt.pauses import Pauses
+from tradeguard_ccxt.stale import StaleDict, StaleList, as_stale
+from tradeguard_ccxt.statistics import Tally
+from tradeguard_ccxt.wire import ORDER_WIRE, SendWindowMissedError, Wire
+
+__all__ = ["ExchangeGuard", "Request"]
+
+# Answers of an exchange that is well, or that asked for peace: they say nothing of its health.
+_NEUTRAL = (
+    CircuitBreakerOpenError,
+    SendWindowMissedError,
+    ccxt.DDoSProtection,
+    ccxt.InvalidNonce,
+    ccxt.OnMaintenance,
+    ccxt.RateLimitExceeded,
+)
+_RETRIED = frozenset({FailureKind.SICK, FailureKind.LIMIT, FailureKind.BAN, FailureKind.MAINTENANCE})
+
+
+class Request:
+    """One pass through `fetch2`, with all its attempts."""
+
+    __slots__ = ("attempts", "began", "name", "operation", "resynced", "symbol", "wire")
+
+    def __init__(self, operation: Operation, name: str, symbol: str | None, began: float) -> None:
+        self.began = began
+        self.operation = operation
+        self.name = name
+        self.symbol = symbol
+        self.attempts = 0
+        self.resynced = False
+        self.wire = Wire()
+
+
+class ExchangeGuard:
+    """What guards one exchange instance.
+
+    Args:
+        exchange_id: ccxt id of the exchange.
+        config: how it is guarded.
+    """
+
+    def __init__(self, exchange_id: str, config: GuardConfig) -> None:
+        self.exchange_id = exchange_id
+        self.config = config
+        self.clock: Clock = SYSTEM_CLOCK if config.clock is None else config.clock
+        self.monitor = ErrorMonitor(clock=self.clock) if config.monitor is None else config.monitor
+        self.interlock = Interlock(clock=self.clock)
+        self.pauses = Pauses(self.clock)
+        self.cache = FallbackCache(clock=self.clock)
+        self.tally = Tally()
+        breaker = _breaker_config(config.breaker)
+        self.circuits: Mapping[Circuit, CircuitBreaker] = {
+            circuit: CircuitBreaker(self.component(circuit), breaker, clock=self.clock) for circuit in Circuit
+        }
+        for circuit in self.circuits.values():
+            circuit.add_listener(self.monitor.record_transition)
+        retry = dataclasses.replace(
+            config.retry,
+            retry_on_exceptions=self._is_retried,
+            deadline=config.deadline if config.retry.deadline is None else config.retry.deadline,
+        )
+        self._retrying = {
+            circuit: Guard(breaker.name, retry=retry, breaker=breaker, monitor=self.monitor, clock=self.clock)
+            for circuit, breaker in self.circuits.items()
+        }
+        self._once = Guard(
+            self.component(Circuit.TRADING), breaker=self.circuits[Circuit.TRADING], clock=self.clock
+        )
+
+    def component(self, circuit: Circuit) -> str:
+        """Return the name under which the monitor and the registry know a circuit."""
+        return f"{self.exchange_id}.{circuit}"
+
+    # -- one request ------------------------------------------------------------------------------------------
+
+    def request(self, path: str, api: str | Sequence[str], method: str) -> Request:
+        """Begin a request: find out what it means."""
+        entered = CURRENT.get()
+        if entered is None:
+            operation = implicit_operation(path, api, method)
+            request = Request(operation, operation.name, None, self.clock.monotonic())
+        else:
+            request = Request(
+                entered.innermost, entered.outermost.name, entered.symbol, self.clock.monotonic()
+            )
+        order_wire = ORDER_WIRE.get()
+        if order_wire is not None and request.operation.kind is Kind.WRITE:
+            request.wire = order_wire
+        return request
+
+    def guard_of(self, request: Request) -> Guard:
+        """Return the composition through which a request goes: writes are sent once."""
+        if request.operation.kind is Kind.WRITE:
+            return self._once
+        return self._retrying[request.operation.circuit]
+
+    def rest(self, request: Request) -> float:
+        """Return for how many seconds to wait before an attempt, since the exchange asked for it.
+
+        Raises:
+            CircuitOpenError: the wait would outlast the deadline, or a write must not wait here.
+        """
+        circuit = request.operation.circuit
+        seconds = self.pauses.remaining(circuit)
+        if seconds <= 0:
+            return 0.0
+        left = self.config.deadline - (self.clock.monotonic() - request.began)
+        bound = current_deadline()
+        if bound is not None:
+            left = min(left, bound.remaining())
+        if request.operation.kind is Kind.WRITE or seconds >= left:
+            raise CircuitOpenError(
+                self.component(circuit),
+                seconds,
+                self.pauses.cause(circuit),
+                message=f"{self.exchange_id} asked for a pause of its {circuit} traffic; {seconds:.1f} s are left",
+                **self.context(request),
+            )
+        return seconds
+
+    def begin_attempt(self, request: Request) -> None:
+        """Count an attempt that is about to start."""
+        request.attempts += 1
+        self.tally.add("attempts")
+        if request.attempts > 1:
+            self.tally.add("retries")
+        if request.wire is not ORDER_WIRE.get():
+            request.wire = Wire()
+
+    def wants_resync(self, request: Request, error: ccxt.BaseError) -> bool:
+        """Whether to read the exchange's clock and try a read once more, since it refused our timestamp."""
+        if (
+            not isinstance(error, ccxt.InvalidNonce)
+            or request.resynced
+            or request.operation.kind is Kind.WRITE
+        ):
+            return False
+        request.resynced = True
+        return True
+
+    def attempt_failed(
+        self, request: Request, error: ccxt.BaseError, secrets: Sequence[str]
+    ) -> ccxt.BaseError:
+        """Take note of an attempt that failed; returns the error to raise."""
+        failure = classify(error, request.wire.answer, self.clock.time())
+        guarded = guarded_error(error, self.context(request), secrets=secrets)
+        if failure.kind is not FailureKind.CIRCUIT:
+            guarded.http_status = request.wire.status
+            guarded.retry_after = self._pause(request.operation.circuit, failure, guarded)
+        if failure.kind is FailureKind.AUTHENTICATION and self._restricts("authentication"):
+            self.interlock.restrict(
+                "authentication",
+                InterlockState.HALTED,
+                reason=f"{self.exchange_id} refused the key: {guarded}",
+                lifted_by="a private call that succeeds",
+            )
+        return guarded
+
+    def attempt_succeeded(self, request: Request, result: object) -> None:
+        """Take note of an attempt that was answered.
+
+        Raises:
+            ccxt.NullResponse, ccxt.BadResponse: the answer to a read is empty, HTML or cut short.
+        """
+        operation = request.operation
+        if operation.kind is not Kind.WRITE:
+            _require_data(result, self.exchange_id, request.name)
+        if operation.circuit is not Circuit.MARKET_DATA:
+            self.interlock.lift("authentication")
+
+    def context(self, request: Request) -> dict[str, Any]:
+        """Return what an error of this request tells of it."""
+        return {
+            "component": self.component(request.operation.circuit),
+            "exchange": self.exchange_id,
+            "operation": request.name,
+            "symbol": request.symbol,
+            "attempts": request.attempts,
+        }
+
+    def _pause(self, circuit: Circuit, failure: Failure, error: BaseException) -> float | None:
+        """Let traffic rest where the failure asks for it; returns the seconds to wait, or None."""
+        defaults = {
+            FailureKind.LIMIT: (self.config.limit_pause, (circuit,)),
+            FailureKind.MAINTENANCE: (self.config.maintenance_pause, (circuit,)),
+            FailureKind.BAN: (self.config.ban_pause, tuple(Circuit)),
+        }
+        if failure.kind not in defaults:
+            return failure.retry_after
+        default, circuits = defaults[failure.kind]
+        seconds = default if failure.retry_after is None else failure.retry_after
+        self.pauses.pause(seconds, error, *circuits)
+        self.tally.add(f"{failure.kind}s" if failure.kind is not FailureKind.MAINTENANCE else "maintenances")
+        return seconds
+
+    def _is_retried(self, error: BaseException) -> bool:
+        if not isinstance(error, ccxt.BaseError):
+            return False
+        return classify(error, None, self.clock.time()).kind in _RETRIED
+
+    def _restricts(self, cause: str) -> bool:
+        return bool(self.config.interlock.get(cause, True))
+
+    # -- results and fallbacks --------------------------------------------------------------------------------
+
+    def keep(self, operation: Operation, symbol: str | None, key: tuple[Any, ...], result: object) -> None:
+        """Remember a live result, and lift what stale data had restricted."""
+        if self.config.age_limit(operation.name) > 0:
+            self.cache.put(key, result)
+            if symbol is not None:
+                self.interlock.lift("stale_data", symbol)
+
+    def fallback(
+        self, operation: Operation, symbol: str | None, key: tuple[Any, ...], error: BaseException
+    ) -> StaleDict | StaleList | None:
+        """Return the last known good result of a read that finally failed; None where none may be served."""
+        limit = self.config.age_limit(operation.name)
+        if limit <= 0 or not isinstance(error, ccxt.OperationFailed):
+            return None
+        cached = self.cache.get(key, limit)
+        if cached is None:
+            return None
+        stale = as_stale(cached.value, cached.age, self.clock.time() - cached.age)
+        if stale is None:
+            return None
+        self.tally.add("fallbacks")
+        self.monitor.record_rescue(
+            "fallback",
+            self.component(operation.circuit),
+            operation=operation.name,
+            detail={"age": round(cached.age, 3), "symbol": symbol, "error": type(error).__name__},
+        )
+        if symbol is not None and self._restricts("stale_data"):
+            self.interlock.restrict(
+                "stale_data",
+                InterlockState.REDUCE_ONLY,
+                symbol=symbol,
+                reason=f"market data of {symbol} is {cached.age:.1f} s old",
+                lifted_by="fresh market data",
+            )
+        return stale
+
+    def statistics(self) -> dict[str, Any]:
+        """Return calls, retries, fallbacks, limits and circuits."""
+        counts = self.tally.read("calls", "attempts", "retries", "fallbacks", "failures")
+        counts["limits"] = self.tally.read("limits", "bans", "maintenances")
+        counts["circuits"] = {
+            str(circuit): {
+                "state": str(breaker.get_state().value),
+                "paused_for": round(self.pauses.remaining(circuit), 3),
+            }
+            for circuit, breaker in self.circuits.items()
+        }
+        return counts
+
+
+def _breaker_config(shape: CircuitBreakerConfig) -> CircuitBreakerConfig:
+    return dataclasses.replace(
+        shape, record_exceptions=(ccxt.OperationFailed,), ignore_exceptions=_NEUTRAL, timeout=None
+    )
+
+
+def _require_data(result: object, exchange_id: str, name: str) -> None:
+    """Refuse an answer that ccxt passes on as text since it is not JSON: it would parse to a record of Nones."""
+    if result is None or (isinstance(result, str) and not result.strip()):
+        raise ccxt.NullResponse(f"{exchange_id} {name}: the answer is empty")
+    if isinstance(result, str) and result.lstrip()[0] in "<{[":
+        what = "HTML" if result.lstrip()[0] == "<" else "JSON cut short"
+        raise ccxt.BadResponse(f"{exchange_id} {name}: the answer is {what}")

@@ -1,0 +1,143 @@
+"""Run the protocol's steps against a gateway and a journal; sync and async differ in the awaiting alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tradeguard.clock import Clock
+from tradeguard.orders.errors import JournalConflictError, JournalError
+from tradeguard.orders.intent import IntentStatus, OrderIntent
+from tradeguard.orders.journal import OrderJournal
+from tradeguard.orders.submission import LookUp, Record, Resolution, Send, Steps, Wait
+from tradeguard.orders.verdict import LookUpOutcome, SendOutcome
+
+__all__ = ["AsyncGateway", "Gateway", "JournalWriter", "drive", "drive_async"]
+
+
+class Gateway(Protocol):
+    """An exchange, as far as the protocol needs one. It raises nothing but what should end the process's step."""
+
+    def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+        """Send the order once; do not let it be signed after `sign_by` (epoch seconds)."""
+        ...
+
+    def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        """Look the order up on the exchange."""
+        ...
+
+
+class AsyncGateway(Protocol):
+    """The same for async code."""
+
+    async def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+        """Send the order once; do not let it be signed after `sign_by` (epoch seconds)."""
+        ...
+
+    async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        """Look the order up on the exchange."""
+        ...
+
+
+class JournalWriter:
+    """Writes a submission's records, and knows which failure to write must stop it.
+
+    Args:
+        journal: where intents are durable.
+        on_unrecorded: told of an outcome that could not be written. The intent then stays open in the journal and
+            is looked up again later, so that nothing is forgotten; the caller still learns the true outcome.
+    """
+
+    def __init__(
+        self, journal: OrderJournal, on_unrecorded: Callable[[OrderIntent, JournalError], None]
+    ) -> None:
+        self._journal = journal
+        self._on_unrecorded = on_unrecorded
+
+    def write(self, record: Record) -> Resolution | None:
+        """Write `record`.
+
+        Returns:
+            None to go on, or how the intent ended where another process has resolved it meanwhile.
+
+        Raises:
+            JournalError: it had to be durable before a send, and is not; nothing was sent.
+        """
+        intent = record.intent
+        try:
+            if record.expected is None:
+                self._journal.add(intent)
+            elif intent.status is IntentStatus.PLACED:  # the truth, whatever another process believed
+                self._journal.update(intent)
+            else:
+                self._journal.update(intent, expected=record.expected)
+        except JournalConflictError as conflict:
+            stored = self._journal.get(intent.client_order_id)
+            if stored is None or stored.status.is_open:
+                if record.before_send:
+                    raise
+                self._on_unrecorded(intent, conflict)
+                return None
+            return Resolution(intent=stored, error=conflict, looked_up=True)
+        except JournalError as error:
+            if record.before_send:
+                raise
+            self._on_unrecorded(intent, error)
+        return None
+
+
+def drive(steps: Steps, gateway: Gateway, journal: JournalWriter, clock: Clock) -> Resolution:
+    """Run `steps` to their end.
+
+    Raises:
+        JournalError: an intent could not be made durable before its send.
+    """
+    outcome: SendOutcome | LookUpOutcome | None = None
+    while True:
+        try:
+            effect = steps.send(outcome)
+        except StopIteration as stop:
+            return _resolution(stop)
+        outcome = None
+        match effect:
+            case Record():
+                if (resolved := journal.write(effect)) is not None:
+                    return resolved
+            case Send():
+                outcome = gateway.send(effect.intent, effect.sign_by)
+            case LookUp():
+                outcome = gateway.look_up(effect.intent, effect.thorough)
+            case Wait():
+                clock.sleep(effect.seconds)
+
+
+async def drive_async(
+    steps: Steps, gateway: AsyncGateway, journal: JournalWriter, clock: Clock
+) -> Resolution:
+    """Run `steps` to their end, awaiting the gateway and the clock; the journal is written synchronously.
+
+    Raises:
+        JournalError: an intent could not be made durable before its send.
+    """
+    outcome: SendOutcome | LookUpOutcome | None = None
+    while True:
+        try:
+            effect = steps.send(outcome)
+        except StopIteration as stop:
+            return _resolution(stop)
+        outcome = None
+        match effect:
+            case Record():
+                if (resolved := journal.write(effect)) is not None:
+                    return resolved
+            case Send():
+                outcome = await gateway.send(effect.intent, effect.sign_by)
+            case LookUp():
+                outcome = await gateway.look_up(effect.intent, effect.thorough)
+            case Wait():
+                await clock.sleep_async(effect.seconds)
+
+
+def _resolution(stop: StopIteration) -> Resolution:
+    resolution: Resolution = stop.value
+    return resolution
