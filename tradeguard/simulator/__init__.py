@@ -1,1 +1,28 @@
-"""Placeholder."""
+"""A local exchange to test bots with: Binance's spot protocol, a matching engine, markets and faults."""
+
+from tradeguard.simulator.audit import Audit
+from tradeguard.simulator.exchange import SimulatedExchange
+from tradeguard.simulator.fault_plan import FaultPlan
+from tradeguard.simulator.faults import EndpointGroup, Fault, FaultKind, Phase
+from tradeguard.simulator.ledger import Balance
+from tradeguard.simulator.orders import OrderRecord, OrderStatus, Trade
+from tradeguard.simulator.replay import ReplayMarket
+from tradeguard.simulator.request_log import RequestRecord
+from tradeguard.simulator.synthetic import SyntheticMarket
+
+__all__ = [
+    "Audit",
+    "Balance",
+    "EndpointGroup",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "OrderRecord",
+    "OrderStatus",
+    "Phase",
+    "ReplayMarket",
+    "RequestRecord",
+    "SimulatedExchange",
+    "SyntheticMarket",
+    "Trade",
+]

@@ -1,0 +1,5 @@
+"""Binance's spot protocol."""
+
+from tradeguard.simulator.binance.protocol import BinanceProtocol
+
+__all__ = ["BinanceProtocol"]

@@ -1,0 +1,99 @@
+"""A call: one request to one endpoint, and the exchange as it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tradeguard.simulator.binance.errors import BinanceError
+from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.symbol_book import SymbolBook
+from tradeguard.simulator.venue import Venue
+
+__all__ = ["Call", "Endpoint", "Handler", "View"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How one request sees the exchange; faults bend it.
+
+    Attributes:
+        now_ms: epoch milliseconds of exchange time.
+        skew_ms: how far the clock that the client sees is ahead of it.
+        market_ms: the time up to which market data is shown.
+        lag_ms: how long new orders are invisible.
+    """
+
+    now_ms: int
+    skew_ms: int = 0
+    market_ms: int
+    lag_ms: int = 0
+
+    @property
+    def server_ms(self) -> int:
+        """The time that the client sees."""
+        return self.now_ms + self.skew_ms
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, parsed.
+
+    Attributes:
+        venue: the exchange.
+        params: what was sent.
+        view: how it sees the exchange.
+        account: whose request it is; empty for a public one.
+    """
+
+    venue: Venue
+    params: Params
+    view: View
+    account: str = ""
+
+    def book(self, symbol_id: str | None = None) -> SymbolBook:
+        """Return the book of `symbol_id`, or of the mandatory parameter `symbol`.
+
+        Raises:
+            BinanceError: there is no such symbol.
+        """
+        name = self.params.required("symbol") if symbol_id is None else symbol_id
+        for symbol, book in self.venue.engine.books.items():
+            if symbol.replace("/", "") == name:
+                return book
+        raise BinanceError(-1121, "Invalid symbol.")
+
+
+Handler = Callable[[Call], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One endpoint.
+
+    Attributes:
+        method: upper case.
+        path: from the root.
+        group: which faults it is for, an `EndpointGroup`.
+        handler: what it does.
+        params: what it takes.
+        weight: request weight, or how it follows from the parameters.
+        signed: whether it needs an account.
+    """
+
+    method: str
+    path: str
+    group: str
+    handler: Handler
+    params: frozenset[str] = frozenset()
+    weight: int | Callable[[Params], int] = 1
+    signed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Method and path."""
+        return f"{self.method} {self.path}"
+
+    def cost(self, params: Params) -> int:
+        """Return the request weight of a call."""
+        return self.weight if isinstance(self.weight, int) else self.weight(params)

@@ -1,0 +1,377 @@
+"""SimulatedExchange: the whole of it, behind one object."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+import threading
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Protocol, Self
+
+from tradeguard.clock import SYSTEM_CLOCK
+from tradeguard.exceptions import ConfigurationException
+from tradeguard.simulator.audit import Audit, audit_intents
+from tradeguard.simulator.binance import BinanceProtocol
+from tradeguard.simulator.ccxt_config import ccxt_config
+from tradeguard.simulator.fault_plan import FaultPlan
+from tradeguard.simulator.ledger import Balance
+from tradeguard.simulator.limits import WeightLimiter
+from tradeguard.simulator.market import Market
+from tradeguard.simulator.orders import OrderRecord, Trade
+from tradeguard.simulator.replay import ReplayMarket
+from tradeguard.simulator.request_log import RequestLog
+from tradeguard.simulator.server import LocalServer
+from tradeguard.simulator.symbols import split_symbol
+from tradeguard.simulator.synthetic import SyntheticMarket
+from tradeguard.simulator.timeframes import timeframe_ms
+from tradeguard.simulator.venue import Venue
+from tradeguard.simulator.wire import Delivery, HttpRequest
+
+__all__ = ["DEFAULT_ACCOUNT", "SimulatedExchange", "TimeSource"]
+
+DEFAULT_ACCOUNT = "default"
+"""Name of the account that every exchange has."""
+
+_USUAL_BALANCES = {"BTC": Decimal(10), "ETH": Decimal(100), "USDT": Decimal(100_000)}
+
+
+class TimeSource(Protocol):
+    """What the exchange needs of a clock."""
+
+    def time(self) -> float:
+        """Return epoch seconds."""
+        ...
+
+
+class SimulatedExchange:
+    """A local exchange that speaks Binance's spot protocol over real HTTP.
+
+        with SimulatedExchange(seed=1) as exchange:
+            binance = ccxt.binance(exchange.ccxt_config())
+
+    Args:
+        market: what is traded: a market, several, or the path of a CSV file to replay; None trades a synthetic
+            ETH/BTC.
+        faults: what goes wrong; None for nothing.
+        seed: fixes markets, faults, keys and ids.
+        clock: the exchange's time; needs `time()` alone. With a clock that is shared with the bot, and moved
+            by it, nothing ever waits.
+        balances: of the default account, by asset, 0 or more; None has 10 BTC, 100 ETH, 100,000 USDT and 1,000
+            of every other asset that is traded.
+        timeframe: how long a candle lasts where `market` is None or a path.
+        visibility_lag: seconds for which an accepted order stays invisible to look-ups, 0 to 3600.
+        port: TCP port; 0 chooses a free one.
+        host: a loopback address.
+        maker_fee: share of what a resting order receives, 0 to 1.
+        taker_fee: share of what an incoming order receives, 0 to 1.
+        request_limit: request weight a minute and address before 429; None for no limit.
+        hang_seconds: real seconds after which even a hung connection is closed, above 0.
+
+    Raises:
+        ConfigurationException: an argument is out of bounds; the message names it.
+    """
+
+    def __init__(  # noqa: PLR0913 - every one but the first three is keyword-only and has a default
+        self,
+        market: Market | Sequence[Market] | str | Path | None = None,
+        faults: FaultPlan | None = None,
+        seed: int = 0,
+        *,
+        clock: TimeSource | None = None,
+        balances: Mapping[str, float | str | Decimal] | None = None,
+        timeframe: str = "1s",
+        visibility_lag: float = 0.0,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        maker_fee: float = 0.001,
+        taker_fee: float = 0.001,
+        request_limit: int | None = 6000,
+        hang_seconds: float = 30.0,
+    ) -> None:
+        _check_address(host, port)
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            _refuse("seed", seed, "a whole number")
+        if request_limit is not None and (isinstance(request_limit, bool) or request_limit < 1):
+            _refuse("request_limit", request_limit, "at least 1, or None")
+        lag_ms = round(_number("visibility_lag", visibility_lag, 0.0, 3600.0) * 1000)
+        timeframe_ms(timeframe)
+        self.faults = _plan(faults)
+        self.requests = RequestLog()
+        self.seed = seed
+        self._clock: TimeSource = SYSTEM_CLOCK if clock is None else clock
+        self._lock = threading.RLock()
+        self._host = host
+        self._outage_until: float | None = None
+        self._stopped = threading.Event()
+        markets = _markets(market, timeframe)
+        self._venue = Venue(
+            markets,
+            seed,
+            _rate("maker_fee", maker_fee),
+            _rate("taker_fee", taker_fee),
+            lag_ms,
+            int(self._clock.time() * 1000),
+        )
+        self._venue.open_account(DEFAULT_ACCOUNT, _balances(balances, markets))
+        self._protocol = BinanceProtocol(
+            self._venue, self.faults, WeightLimiter(request_limit), self.requests
+        )
+        hang = _number("hang_seconds", hang_seconds, 0.05, 3600.0)
+        self._server = LocalServer(self._respond, self._sleep, self._tick, host, port, hang)
+
+    def start(self) -> Self:
+        """Listen; starting twice is no error.
+
+        Raises:
+            ConfigurationException: the port cannot be bound.
+        """
+        self._stopped.clear()
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and free the port; stopping twice is no error. Books and log stay readable."""
+        self._server.stop()
+        self._stopped.set()
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called or the process is interrupted."""
+        self.start()
+        try:
+            self._stopped.wait()
+        finally:
+            self.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:40123`.
+
+        Raises:
+            ConfigurationException: it has never been started, and the port is not chosen yet.
+        """
+        if self._server.port == 0:
+            raise ConfigurationException("the simulated exchange is not running", component="simulator")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._server.port}"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Unified symbols that are traded."""
+        return tuple(self._venue.engine.books)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every market has come to the end of its recording; False where one has no end."""
+        now_ms = self.time_ms()
+        return all(book.feed.is_closed(now_ms) for book in self._venue.engine.books.values())
+
+    def ccxt_config(self, account: str = DEFAULT_ACCOUNT, **overrides: Any) -> dict[str, Any]:
+        """Return what `ccxt.binance` needs to trade here, and nowhere else.
+
+        With a clock other than the system's it also hands that clock to ccxt (as `milliseconds`), which else
+        would sign requests with the machine's time.
+
+        Args:
+            account: whose keys.
+            overrides: put over the configuration; dictionaries such as `options` are merged.
+
+        Raises:
+            ConfigurationException: there is no such account, or the exchange has never been started.
+        """
+        time_ms = None if self._clock is SYSTEM_CLOCK else self.time_ms
+        return ccxt_config(self.url, self._venue.credentials_of(account), time_ms, overrides)
+
+    def add_account(self, name: str, balances: Mapping[str, float | str | Decimal]) -> None:
+        """Open a further account; `ccxt_config(name)` has its keys.
+
+        Raises:
+            ConfigurationException: the name is taken, or a balance is negative or no number.
+        """
+        with self._lock:
+            self._venue.open_account(name, _amounts(balances))
+
+    def pull_plug(self) -> None:
+        """Begin a full outage: connections are reset and new ones refused; market time goes on."""
+        self._outage_until = None
+        self._server.unplug()
+
+    def plug_in(self) -> None:
+        """End an outage, on the same port."""
+        self._outage_until = None
+        self._server.plug_in()
+
+    def outage(self, seconds: float) -> None:
+        """Begin a full outage that ends by itself after `seconds` of exchange time, within about 10 ms.
+
+        Raises:
+            ConfigurationException: `seconds` is not above 0.
+        """
+        end = self._clock.time() + _number("seconds", seconds, 0.001, 86_400.0)
+        self._server.unplug()
+        self._outage_until = end
+
+    def time_ms(self) -> int:
+        """Return the exchange's time in epoch milliseconds."""
+        return int(self._clock.time() * 1000)
+
+    def last_price(self, symbol: str) -> Decimal:
+        """Return the price of the newest trade, in quote currency per base.
+
+        Raises:
+            ConfigurationException: the symbol is not traded here.
+        """
+        if symbol not in self._venue.engine.books:
+            _refuse("symbol", symbol, "one of " + ", ".join(self.symbols))
+        with self._lock:
+            return self._venue.engine.last_price(symbol, self.time_ms())
+
+    def orders(self, account: str = DEFAULT_ACCOUNT) -> list[OrderRecord]:
+        """Return every order that was ever accepted of the account, oldest first, as it is now."""
+        with self._lock:
+            self._advance()
+            orders = self._venue.engine.register.orders
+            return [order.record() for order in orders if order.account == account]
+
+    def trades(self, account: str = DEFAULT_ACCOUNT) -> list[Trade]:
+        """Return every fill of the account, oldest first."""
+        with self._lock:
+            self._advance()
+            register = self._venue.engine.register
+            trades = [trade for symbol in self.symbols for trade in register.trades(account, symbol)]
+            return sorted(trades, key=lambda trade: trade.trade_id)
+
+    def balances(self, account: str = DEFAULT_ACCOUNT) -> dict[str, Balance]:
+        """Return the account's balances by asset.
+
+        Raises:
+            ConfigurationException: there is no such account.
+        """
+        with self._lock:
+            self._advance()
+            self._venue.credentials_of(account)
+            return self._venue.engine.ledger.balances(account)
+
+    def audit(
+        self,
+        intents: Iterable[Any],
+        *,
+        balances: Mapping[str, Any] | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> Audit:
+        """Hold what a bot believes against the book; see `tradeguard.simulator.audit`.
+
+        Args:
+            intents: objects with `client_order_id`, `status` and `order_id`.
+            balances: totals by asset as the bot believes them.
+            account: whose.
+        """
+        actual = {asset: balance.total for asset, balance in self.balances(account).items()}
+        return audit_intents(intents, self.orders(account), balances, actual)
+
+    def _respond(self, request: HttpRequest) -> Delivery:
+        with self._lock:
+            delivery = self._protocol.respond(request, self.time_ms())
+        resume = delivery.resume
+        if resume is None:
+            return delivery
+
+        def resumed() -> Delivery:
+            with self._lock:
+                self._advance()
+                return resume()
+
+        return Delivery(delay=delivery.delay, resume=resumed)
+
+    def _sleep(self, seconds: float) -> Awaitable[None]:
+        sleep = getattr(self._clock, "sleep_async", asyncio.sleep)
+        waiting: Awaitable[None] = sleep(seconds)
+        return waiting
+
+    def _tick(self) -> None:
+        until = self._outage_until
+        if until is not None and self._clock.time() >= until:
+            self._outage_until = None
+            self._server.plug_in()
+
+    def _advance(self) -> None:
+        self._venue.advance(self.time_ms())
+
+    def __repr__(self) -> str:
+        state = f"port={self._server.port}" if self._server.is_running else "stopped"
+        return f"SimulatedExchange({', '.join(self.symbols)}, seed={self.seed}, {state})"
+
+
+def _plan(faults: object) -> FaultPlan:
+    if faults is not None and not isinstance(faults, FaultPlan):
+        _refuse("faults", faults, "a FaultPlan, such as FaultPlan.profile('hostile')")
+    return FaultPlan() if faults is None else faults
+
+
+def _markets(market: object, timeframe: str) -> list[Market]:
+    if market is None:
+        return [SyntheticMarket(timeframe=timeframe)]
+    if isinstance(market, str | Path):
+        return [ReplayMarket(market, timeframe=timeframe)]
+    markets: list[Any] = list(market) if isinstance(market, Sequence) else [market]
+    if not markets or not all(hasattr(one, "listings") for one in markets):
+        _refuse("market", market, "a market, several, or the path of a CSV file")
+    return markets
+
+
+def _balances(given: Mapping[str, Any] | None, markets: Iterable[Market]) -> dict[str, Decimal]:
+    traded = [asset for market in markets for symbol in market.symbols for asset in split_symbol(symbol)]
+    if given is None:
+        return {asset: _USUAL_BALANCES.get(asset, Decimal(1000)) for asset in traded}
+    return {**dict.fromkeys(traded, Decimal(0)), **_amounts(given)}
+
+
+def _amounts(balances: Mapping[str, Any]) -> dict[str, Decimal]:
+    amounts = {}
+    for asset, amount in balances.items():
+        try:
+            number = Decimal(str(amount))
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite() or number < 0:
+            _refuse(f"balances[{asset!r}]", amount, "0 or more")
+        amounts[asset] = number
+    return amounts
+
+
+def _check_address(host: str, port: int) -> None:
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
+        _refuse("port", port, "between 0 and 65535")
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        _refuse("host", host, "a loopback address such as 127.0.0.1; the exchange is not meant for a network")
+
+
+def _rate(name: str, value: float) -> Decimal:
+    _number(name, value, 0.0, 1.0)
+    return Decimal(str(value))
+
+
+def _number(name: str, value: object, low: float, high: float) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not low <= value <= high:  # type: ignore[operator]
+        _refuse(name, value, f"between {low:g} and {high:g}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _refuse(name: str, value: object, wanted: str) -> NoReturn:
+    raise ConfigurationException(f"{name}: {value!r} is not {wanted}", component="simulator")
