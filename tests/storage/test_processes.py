@@ -292,3 +292,35 @@ def test_the_end_of_the_process_writes_what_was_recorded(path: Path) -> None:
     raw = sqlite3.connect(path)
     assert raw.execute("SELECT count(*) FROM rescues").fetchone() == (700,)
     raw.close()
+
+
+FORK_WHILE_HANGING = """
+store = StateStore(path, lock_timeout=0.05)
+journal = store.journal("binance", "ab12")
+lent, done = threading.Event(), threading.Event()
+def hold():
+    with store._database.connect(JournalError, "holding"):
+        lent.set()
+        done.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+lent.wait()
+child = os.fork()
+if child == 0:
+    journal.add(intent("child"))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+journal.add(intent("parent"))
+store.close()
+"""
+
+
+def test_a_fork_does_not_wait_for_ever(path: Path) -> None:
+    """Where another thread keeps the database beyond the bound, the process forks nevertheless."""
+    script = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n" + FORK_WHILE_HANGING
+    finish(start(script, path))
+    with StateStore(path) as store:
+        names = [intent.client_order_id for intent in store.journal("binance", "ab12").intents()]
+    assert names == ["child", "parent"]

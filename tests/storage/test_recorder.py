@@ -116,7 +116,7 @@ def test_records_are_written_without_being_asked(make_recorder: MakeRecorder, da
         encode_and_insert(*arguments)
         written.set()
 
-    recorder._insert = insert  # type: ignore[method-assign]
+    recorder._insert = insert  # type: ignore[assignment, method-assign]
     recorder.record(a_rescue())
     assert written.wait(10)
 
@@ -303,10 +303,27 @@ def test_closing_in_the_writer_itself_does_not_wait(make_recorder: MakeRecorder,
         recorder.close()
         encode_and_insert(*arguments)
 
-    recorder._insert = insert  # type: ignore[method-assign]
+    recorder._insert = insert  # type: ignore[assignment, method-assign]
     recorder.record(a_rescue())
     thread = recorder._thread
     assert thread is not None
     thread.join(10)
     assert not thread.is_alive()
     assert len(rows(path, "rescues")) == 1
+
+
+def test_closing_does_not_wait_for_a_hanging_database(path: Path) -> None:
+    """After the bound closing gives up, and what was not written by then counts as dropped."""
+    database = Database(Address.parse(path), lock_timeout=30.0)
+    recorder = Recorder(database, interval=0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        recorder.record(a_rescue())
+        thread = recorder._thread
+        assert thread is not None
+        recorder.close(timeout=0.01)
+        assert thread.is_alive()
+        assert recorder.dropped == 1
+        other.execute("ROLLBACK")
+    thread.join(10)
+    database.close()

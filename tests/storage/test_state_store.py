@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import weakref
 from pathlib import Path
@@ -97,3 +98,11 @@ def test_records_of_a_store_are_flushed(store: StateStore) -> None:
     store.record(A_RESCUE)
     assert store.flush()
     assert store.dropped == 0
+
+
+def test_a_system_that_cannot_fork_needs_no_care(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, which cannot fork, a store works all the same."""
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    with StateStore(tmp_path / "state.db") as store:
+        store.put_value("a", 1, at=1.0)
+        assert store.get_value("a") == (1, 1.0)

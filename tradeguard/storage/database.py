@@ -93,6 +93,8 @@ class Database:
         """Raise what the database, or a value that it cannot hold, causes in the block as `failure`."""
         try:
             yield
+        except TradingException:
+            raise  # one of them is a ValueError
         except (SQLAlchemyError, _UnavailableError, ValueError, TypeError, OverflowError) as error:
             # The last three are values that the driver refuses, such as half a character in a text.
             message = f"{doing} failed: {self.explain(error)} (state {self.address.label!r})"

@@ -71,7 +71,7 @@ def check_integrity(connection: Connection, address: Address, clock: Clock) -> N
     raw: Any = connection.connection.driver_connection
     raw.set_progress_handler(lambda: clock.monotonic() > deadline, 10_000)
     try:
-        for check in ("quick_check('intents')", "quick_check"):
+        for check in ("quick_check('intents')", "quick_check(1)"):
             finding = str(_pragma(connection, check))
             if finding != "ok":
                 raise refusal(address.label, f"the file is damaged: {finding}")
