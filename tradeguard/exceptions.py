@@ -95,7 +95,7 @@ class TradingException(Exception):  # noqa: N818 - the published names end in Ex
             self.recovery_hint = str(recovery_hint)
         merged: dict[str, Any] = dict.fromkeys(self.context_keys)
         if context:
-            merged.update(context if isinstance(context, Mapping) else {"context": context})  # pyright: ignore[reportUnnecessaryIsInstance] - an error is no place to fail on a wrong argument
+            merged.update(context if isinstance(context, Mapping) else {"context": context})  # pyright: ignore[reportUnnecessaryIsInstance] - an error is no place to fail
         merged.update(details)
         named = merged.pop("component", None) if component is None else component
         for key, value in merged.items():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["ErrorRecord", "RescueRecord", "TransitionRecord"]
+__all__ = ["ErrorRecord", "RescueRecord", "Transition", "TransitionRecord"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class RescueRecord:
         component: the part that had failed.
         kind: `retry` (a retried call succeeded), `fallback` (a fallback served), `order_found` (an ambiguous
             send was found on the exchange's book), `order_resent` (proved absent and sent again),
-            `order_recovered` (resolved after a crash), `gap_filled` (missed candles were fetched), or another.
+            `order_recovered` (resolved after a crash), `gap_filled` (missed candles came), or another.
         operation: what was being done, such as `create_order`, where known.
         detail: further facts, as JSON can hold them.
     """
@@ -78,3 +78,32 @@ class RescueRecord:
     kind: str
     operation: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Transition(Protocol):
+    """What is read of a circuit breaker's event to make a `TransitionRecord`."""
+
+    @property
+    def name(self) -> str:
+        """The circuit's name."""
+        ...
+
+    @property
+    def old_state(self) -> object:
+        """The state before."""
+        ...
+
+    @property
+    def new_state(self) -> object:
+        """The state after."""
+        ...
+
+    @property
+    def timestamp(self) -> float:
+        """When, in seconds since the epoch."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why, in a few words."""
+        ...

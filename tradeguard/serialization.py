@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from tradeguard.redaction import MASK, is_secret_name, redact
 
-__all__ = ["to_jsonable", "utc_text"]
+__all__ = ["text_of", "to_jsonable", "utc_text"]
 
 _AS_THEY_ARE = frozenset({bool, int})
 _SETS: tuple[type, ...] = (set, frozenset)
@@ -24,6 +24,15 @@ def utc_text(moment: datetime | float) -> str:
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def text_of(value: Any) -> str:
+    """Return the text of any object, however ill-behaved, cut after 2,000 characters; never raises."""
+    try:
+        text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
+    except Exception as error:  # noqa: BLE001 - `__str__` is the caller's code and may raise anything
+        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+    return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
 
 
 def to_jsonable(value: Any) -> Any:
@@ -63,7 +72,7 @@ def _container(value: Any, path: tuple[int, ...]) -> Any:
     path = (*path, id(value))
     try:
         if _is_mapping(value):
-            pairs = [(_text(key), item) for key, item in value.items()]
+            pairs = [(text_of(key), item) for key, item in value.items()]
             return {
                 key: MASK if is_secret_name(key) and item not in (None, "") else _convert(item, path)
                 for key, item in pairs
@@ -90,13 +99,4 @@ def _scalar(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (bytes, bytearray)):
         return redact(value.decode("utf-8", "replace"))
-    return redact(str.__str__(value) if isinstance(value, str) else _text(value))
-
-
-def _text(value: Any) -> str:
-    """Return the text of any object, however ill-behaved."""
-    try:
-        text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
-    except Exception as error:  # noqa: BLE001 - `__str__` is the caller's code and may raise anything
-        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
-    return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
+    return redact(str.__str__(value) if isinstance(value, str) else text_of(value))

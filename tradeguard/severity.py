@@ -24,16 +24,21 @@ class ErrorSeverity(StrEnum):
 
     # Text would compare by its letters, under which CRITICAL is the least.
     def __lt__(self, other: str) -> bool:
-        return _RANK[self] < _RANK[ErrorSeverity(other)]
+        return _RANK[self] < _rank(other)
 
     def __le__(self, other: str) -> bool:
-        return _RANK[self] <= _RANK[ErrorSeverity(other)]
+        return _RANK[self] <= _rank(other)
 
     def __gt__(self, other: str) -> bool:
-        return _RANK[self] > _RANK[ErrorSeverity(other)]
+        return _RANK[self] > _rank(other)
 
     def __ge__(self, other: str) -> bool:
-        return _RANK[self] >= _RANK[ErrorSeverity(other)]
+        return _RANK[self] >= _rank(other)
 
 
-_RANK = {severity: rank for rank, severity in enumerate(ErrorSeverity)}
+_RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(ErrorSeverity)}
+
+
+def _rank(severity: str) -> int:
+    rank = _RANK.get(severity)
+    return _RANK[ErrorSeverity(severity)] if rank is None else rank
