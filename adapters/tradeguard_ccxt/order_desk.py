@@ -145,7 +145,7 @@ class OrderDesk:
         if intent.status is IntentStatus.UNKNOWN:
             unknown = OrderUnknownError(
                 f"order {intent.client_order_id} on {intent.symbol} may exist: it was sent and could neither "
-                f"be found nor proved absent ({intent.error}); do not send it again, look it up or call recover_orders()",
+                f"be found nor proved absent ({intent.error}); do not send it again, call recover_orders()",
                 **context,
             )
             self.restrict(intent)
