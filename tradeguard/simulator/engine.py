@@ -15,19 +15,10 @@ from itertools import count
 from tradeguard.simulator.candles import ZERO, Print
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.filters import check_counts, check_filters
-from tradeguard.simulator.ledger import MARKET, Ledger, round_down, round_up
 from tradeguard.simulator.matching import Plan, plan_taking
-from tradeguard.simulator.orders import (
-    Order,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-    Trade,
-)
-from tradeguard.simulator.register import OrderRegister
+from tradeguard.simulator.orders import Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 from tradeguard.simulator.rejections import EngineRejection, Reason
+from tradeguard.simulator.settlement import Settlement
 from tradeguard.simulator.symbol_book import SymbolBook
 
 __all__ = ["Engine"]
@@ -52,15 +43,13 @@ class Engine:
         taker_fee: Decimal,
         now_ms: int,
     ) -> None:
-        self.ledger = Ledger()
         self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
-        self.register = OrderRegister()
+        self.settlement = Settlement(self.books, maker_fee, taker_fee)
+        self.ledger = self.settlement.ledger
+        self.register = self.settlement.register
         self.now_ms = now_ms
-        self.maker_fee = maker_fee
-        self.taker_fee = taker_fee
         self._seed = seed
         self._order_ids = count(1)
-        self._trade_ids = count(1)
         for book in self.books.values():
             book.cursor = book.feed.last_print(now_ms).number
 
@@ -68,14 +57,13 @@ class Engine:
         """Let the market trade on until `now_ms`; an earlier time changes nothing."""
         if now_ms < self.now_ms:
             return
-        for _, _, book, one in heapq.merge(*(self._flow(book, now_ms) for book in self.books.values())):
+        for _, _, book, one in heapq.merge(*(_flow(book, now_ms) for book in self.books.values())):
             self.now_ms = one.time_ms
             book.cursor = one.number
             self._meet(book, one)
         self.now_ms = now_ms
         for book in self.books.values():
-            if not book.is_quiet:
-                book.cursor = max(book.cursor, book.feed.last_print(now_ms).number)
+            book.cursor = max(book.cursor, book.feed.last_print(now_ms).number)
 
     def place(self, account: str, request: OrderRequest) -> Order:
         """Accept an order and let it trade with what it meets.
@@ -86,21 +74,21 @@ class Engine:
         book = self.books[request.symbol]
         order = self._accepted(account, request, book)
         if request.type.is_stop:
-            self._lock(order)
+            self.settlement.lock(order)
             book.stops.append(order)
         else:
             self._start(order, book)
         self.register.add(order)
-        self._tidy(order)
+        self.settlement.tidy(order)
         return order
 
-    def check(self, account: str, request: OrderRequest) -> None:
-        """Check an order as `place` would, without placing it.
+    def check(self, request: OrderRequest) -> None:
+        """Check the form of an order, without placing it.
 
         Raises:
-            EngineRejection: `place` would refuse it for its form; balances are not looked at.
+            EngineRejection: it breaks a rule of its symbol.
         """
-        self._accepted(account, request, self.books[request.symbol])
+        check_filters(request, self.books[request.symbol].rules, self.last_price(request.symbol))
 
     def cancel(self, order: Order) -> None:
         """Cancel an open order.
@@ -110,16 +98,17 @@ class Engine:
         """
         if not order.status.is_open:
             raise EngineRejection(Reason.UNKNOWN_ORDER)
-        self._close(order, OrderStatus.CANCELED)
+        self.settlement.close(order, OrderStatus.CANCELED, self.now_ms)
 
     def last_price(self, symbol: str, now_ms: int | None = None) -> Decimal:
         """Return the price of the symbol's newest print, in quote currency per base."""
         return self.books[symbol].feed.last_print(self.now_ms if now_ms is None else now_ms).price
 
     def _accepted(self, account: str, request: OrderRequest, book: SymbolBook) -> Order:
+        """Return the order that `request` makes, if nothing speaks against it."""
         if book.feed.is_closed(self.now_ms):
             raise EngineRejection(Reason.MARKET_CLOSED)
-        check_filters(request, book.rules, self.last_price(request.symbol))
+        self.check(request)
         client_order_id = request.client_order_id
         if client_order_id is not None and self.register.open_one(account, client_order_id) is not None:
             raise EngineRejection(Reason.DUPLICATE_ORDER)
@@ -146,63 +135,42 @@ class Engine:
         """Let an order work: trade at once what it can, and rest or expire with the rest."""
         request = order.request
         plan = self._plan(order, book)
-        if request.type is OrderType.LIMIT_MAKER and plan.matches:
-            raise EngineRejection(Reason.WOULD_TAKE)
-        if request.time_in_force is TimeInForce.FOK and plan.quantity < order.remaining:
-            plan = Plan()
-        if request.quote_quantity is not None:
-            self._size_by_quote(order, plan)
-        self._lock(order, plan)
+        self.settlement.lock(order, plan.cost)
         order.working_ms = self.now_ms
         for maker in plan.expiring:
-            self._close(maker, OrderStatus.EXPIRED_IN_MATCH)
+            self.settlement.close(maker, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
         market = book.market(self.now_ms)
         for match in plan.matches:
             if match.maker is None:
-                market.take(Side.SELL if request.side is Side.BUY else Side.BUY, match.level, match.quantity)
-            self._settle(order, match.maker, match.price, match.quantity, self.now_ms)
+                market.take(_opposite(request.side), match.level, match.quantity)
+            self.settlement.settle(order, match.maker, match.price, match.quantity, self.now_ms)
         if order.remaining <= 0:
             return
         if plan.taker_expires:
-            self._close(order, OrderStatus.EXPIRED_IN_MATCH)
+            self.settlement.close(order, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
         elif request.price is None or request.time_in_force is not TimeInForce.GTC:
-            self._close(order, OrderStatus.EXPIRED)
+            self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)
         else:
             book.resting(request.side).add(order, request.price)
 
     def _plan(self, order: Order, book: SymbolBook) -> Plan:
-        request = order.request
-        opposite = Side.SELL if request.side is Side.BUY else Side.BUY
-        return plan_taking(
-            request,
-            order.account,
-            book.resting(opposite),
-            book.market(self.now_ms),
-            book.rules.step_size,
-        )
-
-    def _size_by_quote(self, order: Order, plan: Plan) -> None:
-        if not plan.matches:
-            raise EngineRejection(Reason.NO_LIQUIDITY)
-        order.quantity = plan.quantity
-
-    def _lock(self, order: Order, plan: Plan | None = None) -> None:
-        """Set aside what the order may have to pay.
+        """Return what the order trades at once.
 
         Raises:
-            EngineRejection: there is not enough.
+            EngineRejection: its type does not allow for it, or there is nothing.
         """
-        asset, request = self._paid(order), order.request
-        if request.side is Side.SELL:
-            amount = order.remaining
-        elif request.price is not None:
-            amount = round_up(request.price * order.remaining)
-        elif plan is not None:
-            amount = plan.cost
-        else:
-            amount = round_up((request.stop_price or ZERO) * order.remaining)
-        self.ledger.lock(order.account, asset, amount - order.locked)
-        order.locked = amount
+        request = order.request
+        resting, market = book.resting(_opposite(request.side)), book.market(self.now_ms)
+        plan = plan_taking(request, order.account, resting, market, book.rules.step_size)
+        if request.type is OrderType.LIMIT_MAKER and plan.matches:
+            raise EngineRejection(Reason.WOULD_TAKE)
+        if request.time_in_force is TimeInForce.FOK and plan.quantity < order.remaining:
+            return Plan()
+        if request.quote_quantity is not None:
+            if not plan.matches:
+                raise EngineRejection(Reason.NO_LIQUIDITY)
+            order.quantity = plan.quantity
+        return plan
 
     def _meet(self, book: SymbolBook, one: Print) -> None:
         """Let one print fill the resting orders that it reaches, and wake the stops that it triggers."""
@@ -216,107 +184,29 @@ class Engine:
                     break
                 quantity = min(left, order.remaining)
                 left -= quantity
-                self._settle(None, order, order.request.price, quantity, one.time_ms)
+                self.settlement.settle(None, order, order.request.price, quantity, one.time_ms)
         for order in [waiting for waiting in book.stops if book.is_triggered(waiting, one.price)]:
             book.stops.remove(order)
             self._wake(order, book)
 
     def _wake(self, order: Order, book: SymbolBook) -> None:
+        """Let a stop order work."""
         order.updated_ms = self.now_ms
         if order.request.price is None:
-            self.ledger.unlock(order.account, self._paid(order), order.locked)
-            order.locked = ZERO
+            self.settlement.release(order)
         try:
             self._start(order, book)
         except EngineRejection:
             # The price has run away from what was set aside: the exchange lets such an order expire.
-            self._close(order, OrderStatus.EXPIRED)
-        self._tidy(order)
+            self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)
+        self.settlement.tidy(order)
 
-    def _settle(
-        self, taker: Order | None, maker: Order | None, price: Decimal, quantity: Decimal, time_ms: int
-    ) -> None:
-        """Exchange base for quote between two orders; None stands for everybody else."""
-        trade_id = next(self._trade_ids)
-        cost = round_down(price * quantity)
-        for order, other, is_maker in ((taker, maker, False), (maker, taker, True)):
-            if order is None:
-                if other is not None:
-                    self._settle_market(other, quantity, cost)
-                continue
-            rules, buys = self.books[order.request.symbol].rules, order.request.side is Side.BUY
-            paid, received = (cost, quantity) if buys else (quantity, cost)
-            fee = round_down(received * (self.maker_fee if is_maker else self.taker_fee))
-            asset = rules.base if buys else rules.quote
-            self.ledger.pay_locked(order.account, self._paid(order), paid)
-            order.locked -= paid
-            self.ledger.receive(order.account, asset, received, fee)
-            trade = Trade(
-                trade_id=trade_id,
-                order_id=order.order_id,
-                client_order_id=order.client_order_id,
-                symbol=order.request.symbol,
-                side=order.request.side,
-                price=price,
-                quantity=quantity,
-                quote_quantity=cost,
-                fee=fee,
-                fee_asset=asset,
-                time_ms=time_ms,
-                is_maker=is_maker,
-            )
-            self._fill(order, trade)
 
-    def _settle_market(self, other: Order, quantity: Decimal, cost: Decimal) -> None:
-        rules = self.books[other.request.symbol].rules
-        sells = other.request.side is Side.BUY
-        paid, received = ((rules.base, quantity), (rules.quote, cost))
-        if not sells:
-            paid, received = received, paid
-        self.ledger.pay_locked(MARKET, *paid)
-        self.ledger.receive(MARKET, *received, ZERO)
+def _opposite(side: Side) -> Side:
+    return Side.SELL if side is Side.BUY else Side.BUY
 
-    def _fill(self, order: Order, trade: Trade) -> None:
-        order.filled += trade.quantity
-        order.cost += trade.quote_quantity
-        order.updated_ms = trade.time_ms
-        order.fills.append(trade)
-        self.register.add_trade(order.account, trade)
-        if order.remaining > 0:
-            order.status = OrderStatus.PARTIALLY_FILLED
-        else:
-            self._close(order, OrderStatus.FILLED)
 
-    def _close(self, order: Order, status: OrderStatus) -> None:
-        """Take the order off the book and give back what it had locked."""
-        book, price = self.books[order.request.symbol], order.request.price
-        if order in book.stops:
-            book.stops.remove(order)
-        elif price is not None and order in book.resting(order.request.side):
-            book.resting(order.request.side).remove(order, price)
-        self.ledger.unlock(order.account, self._paid(order), order.locked)
-        order.locked = ZERO
-        order.status = status
-        order.updated_ms = self.now_ms
-        self.register.close(order)
-
-    def _tidy(self, order: Order) -> None:
-        """Give back what a better price has saved a buyer."""
-        price = order.request.price
-        if order.status.is_open and order.request.side is Side.BUY and price is not None:
-            surplus = order.locked - round_up(price * order.remaining)
-            if surplus > 0:
-                self.ledger.unlock(order.account, self._paid(order), surplus)
-                order.locked -= surplus
-
-    def _paid(self, order: Order) -> str:
-        rules = self.books[order.request.symbol].rules
-        return rules.quote if order.request.side is Side.BUY else rules.base
-
-    @staticmethod
-    def _flow(book: SymbolBook, now_ms: int) -> Iterator[tuple[int, str, SymbolBook, Print]]:
-        if book.is_quiet:
-            book.cursor = max(book.cursor, book.feed.last_print(now_ms).number)
-            return
+def _flow(book: SymbolBook, now_ms: int) -> Iterator[tuple[int, str, SymbolBook, Print]]:
+    if not book.is_quiet:
         for one in book.prints_until(now_ms):
             yield one.time_ms, book.feed.symbol, book, one

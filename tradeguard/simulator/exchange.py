@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import math
 import threading
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, Protocol, Self
 
 from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.simulator.arguments import (
+    amounts_of,
+    balances_of,
+    check_address,
+    limit_of,
+    markets_of,
+    number_of,
+    plan_of,
+    rate_of,
+    refuse,
+    seed_of,
+)
 from tradeguard.simulator.audit import Audit, audit_intents
 from tradeguard.simulator.binance import BinanceProtocol
 from tradeguard.simulator.ccxt_config import ccxt_config
@@ -22,11 +32,8 @@ from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.limits import WeightLimiter
 from tradeguard.simulator.market import Market
 from tradeguard.simulator.orders import OrderRecord, Trade
-from tradeguard.simulator.replay import ReplayMarket
 from tradeguard.simulator.request_log import RequestLog
 from tradeguard.simulator.server import LocalServer
-from tradeguard.simulator.symbols import split_symbol
-from tradeguard.simulator.synthetic import SyntheticMarket
 from tradeguard.simulator.timeframes import timeframe_ms
 from tradeguard.simulator.venue import Venue
 from tradeguard.simulator.wire import Delivery, HttpRequest
@@ -35,8 +42,6 @@ __all__ = ["DEFAULT_ACCOUNT", "SimulatedExchange", "TimeSource"]
 
 DEFAULT_ACCOUNT = "default"
 """Name of the account that every exchange has."""
-
-_USUAL_BALANCES = {"BTC": Decimal(10), "ETH": Decimal(100), "USDT": Decimal(100_000)}
 
 
 class TimeSource(Protocol):
@@ -92,35 +97,31 @@ class SimulatedExchange:
         request_limit: int | None = 6000,
         hang_seconds: float = 30.0,
     ) -> None:
-        _check_address(host, port)
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            _refuse("seed", seed, "a whole number")
-        if request_limit is not None and (isinstance(request_limit, bool) or request_limit < 1):
-            _refuse("request_limit", request_limit, "at least 1, or None")
-        lag_ms = round(_number("visibility_lag", visibility_lag, 0.0, 3600.0) * 1000)
+        check_address(host, port)
+        lag_ms = round(number_of("visibility_lag", visibility_lag, 0.0, 3600.0) * 1000)
         timeframe_ms(timeframe)
-        self.faults = _plan(faults)
+        self.faults = plan_of(faults)
         self.requests = RequestLog()
-        self.seed = seed
+        self.seed = seed_of(seed)
         self._clock: TimeSource = SYSTEM_CLOCK if clock is None else clock
         self._lock = threading.RLock()
         self._host = host
         self._outage_until: float | None = None
         self._stopped = threading.Event()
-        markets = _markets(market, timeframe)
+        markets = markets_of(market, timeframe)
         self._venue = Venue(
             markets,
             seed,
-            _rate("maker_fee", maker_fee),
-            _rate("taker_fee", taker_fee),
+            rate_of("maker_fee", maker_fee),
+            rate_of("taker_fee", taker_fee),
             lag_ms,
             int(self._clock.time() * 1000),
         )
-        self._venue.open_account(DEFAULT_ACCOUNT, _balances(balances, markets))
+        self._venue.open_account(DEFAULT_ACCOUNT, balances_of(balances, markets))
         self._protocol = BinanceProtocol(
-            self._venue, self.faults, WeightLimiter(request_limit), self.requests
+            self._venue, self.faults, WeightLimiter(limit_of(request_limit)), self.requests
         )
-        hang = _number("hang_seconds", hang_seconds, 0.05, 3600.0)
+        hang = number_of("hang_seconds", hang_seconds, 0.05, 3600.0)
         self._server = LocalServer(self._respond, self._sleep, self._tick, host, port, hang)
 
     def start(self) -> Self:
@@ -200,7 +201,7 @@ class SimulatedExchange:
             ConfigurationException: the name is taken, or a balance is negative or no number.
         """
         with self._lock:
-            self._venue.open_account(name, _amounts(balances))
+            self._venue.open_account(name, amounts_of(balances))
 
     def pull_plug(self) -> None:
         """Begin a full outage: connections are reset and new ones refused; market time goes on."""
@@ -218,7 +219,7 @@ class SimulatedExchange:
         Raises:
             ConfigurationException: `seconds` is not above 0.
         """
-        end = self._clock.time() + _number("seconds", seconds, 0.001, 86_400.0)
+        end = self._clock.time() + number_of("seconds", seconds, 0.001, 86_400.0)
         self._server.unplug()
         self._outage_until = end
 
@@ -233,7 +234,7 @@ class SimulatedExchange:
             ConfigurationException: the symbol is not traded here.
         """
         if symbol not in self._venue.engine.books:
-            _refuse("symbol", symbol, "one of " + ", ".join(self.symbols))
+            refuse("symbol", symbol, "one of " + ", ".join(self.symbols))
         with self._lock:
             return self._venue.engine.last_price(symbol, self.time_ms())
 
@@ -311,67 +312,3 @@ class SimulatedExchange:
     def __repr__(self) -> str:
         state = f"port={self._server.port}" if self._server.is_running else "stopped"
         return f"SimulatedExchange({', '.join(self.symbols)}, seed={self.seed}, {state})"
-
-
-def _plan(faults: object) -> FaultPlan:
-    if faults is not None and not isinstance(faults, FaultPlan):
-        _refuse("faults", faults, "a FaultPlan, such as FaultPlan.profile('hostile')")
-    return FaultPlan() if faults is None else faults
-
-
-def _markets(market: object, timeframe: str) -> list[Market]:
-    if market is None:
-        return [SyntheticMarket(timeframe=timeframe)]
-    if isinstance(market, str | Path):
-        return [ReplayMarket(market, timeframe=timeframe)]
-    markets: list[Any] = list(market) if isinstance(market, Sequence) else [market]
-    if not markets or not all(hasattr(one, "listings") for one in markets):
-        _refuse("market", market, "a market, several, or the path of a CSV file")
-    return markets
-
-
-def _balances(given: Mapping[str, Any] | None, markets: Iterable[Market]) -> dict[str, Decimal]:
-    traded = [asset for market in markets for symbol in market.symbols for asset in split_symbol(symbol)]
-    if given is None:
-        return {asset: _USUAL_BALANCES.get(asset, Decimal(1000)) for asset in traded}
-    return {**dict.fromkeys(traded, Decimal(0)), **_amounts(given)}
-
-
-def _amounts(balances: Mapping[str, Any]) -> dict[str, Decimal]:
-    amounts = {}
-    for asset, amount in balances.items():
-        try:
-            number = Decimal(str(amount))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite() or number < 0:
-            _refuse(f"balances[{asset!r}]", amount, "0 or more")
-        amounts[asset] = number
-    return amounts
-
-
-def _check_address(host: str, port: int) -> None:
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
-        _refuse("port", port, "between 0 and 65535")
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        _refuse("host", host, "a loopback address such as 127.0.0.1; the exchange is not meant for a network")
-
-
-def _rate(name: str, value: float) -> Decimal:
-    _number(name, value, 0.0, 1.0)
-    return Decimal(str(value))
-
-
-def _number(name: str, value: object, low: float, high: float) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not low <= value <= high:  # type: ignore[operator]
-        _refuse(name, value, f"between {low:g} and {high:g}")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _refuse(name: str, value: object, wanted: str) -> NoReturn:
-    raise ConfigurationException(f"{name}: {value!r} is not {wanted}", component="simulator")

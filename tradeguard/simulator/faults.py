@@ -17,20 +17,20 @@ class FaultKind(StrEnum):
 
     DROPPED = "dropped"  # the connection is reset, no answer
     HUNG = "hung"  # no answer until the client gives up
-    SERVER_ERROR = "server_error"  # `status`, with `code` as Binance's JSON or with a page of HTML
+    SERVER_ERROR = "server_error"  # an answer of `status`: Binance's JSON with `code`, or a page of HTML
     TRUNCATED = "truncated"  # status 200, the JSON cut short
     EMPTY = "empty"  # status 200, no body
     HTML = "html"  # status 200, a page of HTML
     LATE = "late"  # the answer comes after `delay`
-    LATE_ACCEPTANCE = "late_acceptance"  # reset at once, carried out `delay` later unless recvWindow is over
+    LATE_ACCEPTANCE = "late_acceptance"  # fails at once, is carried out `delay` later if recvWindow allows
     LIMITED = "limited"  # 429 with Retry-After; what it is `on` stays limited until then
     BANNED = "banned"  # 418 with Retry-After; everything stays banned until then
     CLOCK_SKEW = "clock_skew"  # the exchange's clock is `skew` ahead
     MAINTENANCE = "maintenance"  # 503; the system status says so too
     FROZEN = "frozen"  # market data stands still where it was when the fault began
     LOOKUP_LAG = "lookup_lag"  # orders younger than `delay` are invisible
-    MISSING_VALUES = "missing_values"  # null in the newest candle
-    HALF_BUILT = "half_built"  # the newest candle's row stops after its high
+    MISSING_VALUES = "missing_values"  # null for close and volume of the newest closed candle, or for prices
+    HALF_BUILT = "half_built"  # the newest closed candle's row stops after its high
 
 
 class Phase(StrEnum):
@@ -54,7 +54,17 @@ ON_ANY = "any"
 """`on` of a fault that is for every request."""
 
 _ALIASES = {"all": ON_ANY, "create_order": "create", "cancel_order": "cancel", "fetch_order": "lookup"}
-_STATUSES = (500, 502, 503, 504)
+_PHASED = frozenset(
+    {
+        FaultKind.DROPPED,
+        FaultKind.HUNG,
+        FaultKind.SERVER_ERROR,
+        FaultKind.TRUNCATED,
+        FaultKind.EMPTY,
+        FaultKind.HTML,
+        FaultKind.LATE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +75,18 @@ class Fault:
         kind: what happens; a `FaultKind` or its value.
         on: which requests: an `EndpointGroup` or its value, `any`, or one endpoint such as
             `GET /api/v3/klines`.
-        phase: before or after the exchange has carried the request out. Faults of a kind that answers 429,
-            418 or maintenance, or shifts what is seen, have no phase.
+        phase: before or after the exchange has carried the request out; for DROPPED, HUNG, SERVER_ERROR,
+            TRUNCATED, EMPTY, HTML and LATE. The others say by their kind what happens.
         times: how many requests it strikes; None strikes until it is removed.
         skip: how many matching requests it lets through first.
         rate: share of the remaining ones that it strikes, 0 to 1, drawn from the plan's seed.
-        status: HTTP status of a SERVER_ERROR: 500, 502, 503 or 504.
-        code: Binance's JSON code of a SERVER_ERROR, such as -1007; None answers a page of HTML.
+        status: HTTP status of a SERVER_ERROR, 400 to 599; 403 is a firewall's.
+        code: Binance's JSON code of a SERVER_ERROR, such as -1007; None answers a page of HTML. A
+            LATE_ACCEPTANCE with a code answers that error, else it resets the connection.
+        message: with the code; None has Binance's usual one.
         delay: seconds of exchange time, for LATE, LATE_ACCEPTANCE and LOOKUP_LAG; 0 to 3600.
-        retry_after: seconds, for LIMITED and BANNED; 0 to 259200 (three days).
+        retry_after: seconds, for LIMITED and BANNED; 0 to 259200 (three days). None names no time, and strikes
+            that one request.
         skew: seconds that the exchange's clock is ahead, for CLOCK_SKEW; negative is behind.
 
     Raises:
@@ -88,8 +101,9 @@ class Fault:
     rate: float = 1.0
     status: int = 503
     code: int | None = None
+    message: str | None = None
     delay: float = 1.0
-    retry_after: float = 1.0
+    retry_after: float | None = 1.0
     skew: float = 0.0
 
     def __post_init__(self) -> None:
@@ -101,10 +115,11 @@ class Fault:
         _whole("skip", self.skip, 0)
         bounded("rate", self.rate, 0.0, 1.0)
         bounded("delay", self.delay, 0.0, 3600.0)
-        bounded("retry_after", self.retry_after, 0.0, 259_200.0)
+        if self.retry_after is not None:
+            bounded("retry_after", self.retry_after, 0.0, 259_200.0)
         bounded("skew", self.skew, -86_400.0, 86_400.0)
-        if self.status not in _STATUSES:
-            _refuse("status", self.status, "one of " + ", ".join(map(str, _STATUSES)))
+        if isinstance(self.status, bool) or not isinstance(self.status, int) or not 400 <= self.status <= 599:
+            _refuse("status", self.status, "between 400 and 599")
         if self.code is not None and (isinstance(self.code, bool) or not isinstance(self.code, int)):
             _refuse("code", self.code, "a whole number")
 
@@ -114,8 +129,8 @@ class Fault:
 
     @property
     def label(self) -> str:
-        """What the request log calls it, such as `dropped/after`."""
-        return f"{self.kind}/{self.phase}" if self.phase is Phase.AFTER else str(self.kind)
+        """What the request log calls it, such as `dropped/after`, `limited`."""
+        return f"{self.kind}/{self.phase}" if self.kind in _PHASED else str(self.kind)
 
 
 def _member(kind: type[StrEnum], name: str, value: Any) -> StrEnum:

@@ -48,10 +48,17 @@ SERVER_MESSAGES: Mapping[int, str] = MappingProxyType(
         -1007: "Timeout waiting for response from backend server. "
         "Send status unknown; execution status unknown.",
         -1008: "Server is currently overloaded with other requests. Please try again in a few minutes.",
+        -1002: "You are not authorized to execute this request.",
+        -1003: "Too many requests queued.",
+        -1015: "Too many new orders.",
         -1016: "This service is no longer available.",
+        -1021: "Timestamp for this request is outside of the recvWindow.",
+        -1022: "Signature for this request is not valid.",
+        -2014: "API-key format invalid.",
+        -2015: "Invalid API-key, IP, or permissions for action.",
     }
 )
-"""What Binance says with the codes of its own failures."""
+"""What Binance says with the codes that a fault may answer."""
 
 _REJECTIONS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
     {

@@ -84,7 +84,7 @@ def account(call: Call) -> object:
     engine = call.venue.engine
     balances = engine.ledger.balances(call.account)
     omit_zero = call.params.text("omitZeroBalances") == "true"
-    maker, taker = engine.maker_fee, engine.taker_fee
+    maker, taker = engine.settlement.maker_fee, engine.settlement.taker_fee
     return {
         "makerCommission": int(maker * 10_000),
         "takerCommission": int(taker * 10_000),
@@ -121,8 +121,8 @@ def trade_fee(call: Call) -> object:
     return [
         {
             "symbol": symbol_id(book.feed.symbol),
-            "makerCommission": _plain(engine.maker_fee),
-            "takerCommission": _plain(engine.taker_fee),
+            "makerCommission": _plain(engine.settlement.maker_fee),
+            "takerCommission": _plain(engine.settlement.taker_fee),
         }
         for book in books
     ]

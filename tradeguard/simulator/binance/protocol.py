@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
 from tradeguard.simulator.binance.call import Call, Endpoint, View
-from tradeguard.simulator.binance.errors import SERVER_MESSAGES, BinanceError
+from tradeguard.simulator.binance.errors import BinanceError
 from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.binance.replies import (
+    broken,
+    error_reply,
+    html_page,
+    json_reply,
+    maintenance,
+    spoilt,
+    too_many,
+)
 from tradeguard.simulator.binance.routes import ROUTES
 from tradeguard.simulator.binance.signing import authenticate, check_age, check_signature
 from tradeguard.simulator.fault_plan import FaultPlan
@@ -20,15 +28,15 @@ from tradeguard.simulator.wire import Delivery, HttpReply, HttpRequest, Manner
 
 __all__ = ["BinanceProtocol"]
 
-_PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
-_TITLES = {
-    200: "Please wait",
-    404: "404 Not Found",
-    500: "500 Internal Server Error",
-    502: "502 Bad Gateway",
-    503: "503 Service Temporarily Unavailable",
-    504: "504 Gateway Time-out",
-}
+_BENDING = frozenset(
+    {
+        FaultKind.CLOCK_SKEW,
+        FaultKind.LOOKUP_LAG,
+        FaultKind.FROZEN,
+        FaultKind.MISSING_VALUES,
+        FaultKind.HALF_BUILT,
+    }
+)
 
 
 class BinanceProtocol:
@@ -53,28 +61,24 @@ class BinanceProtocol:
         """Carry out a request at `now_ms`, as far as the faults let it come."""
         self._venue.advance(now_ms)
         endpoint = ROUTES.get((request.method, request.path))
+        params, weight, fault = None, 1, None
         if endpoint is None:
-            self._enter(request, None, 0, 404, None, now_ms)
-            return Delivery(_page(404))
-        try:
-            params = Params.parse(request.query, request.body)
-            weight = endpoint.cost(params)
-        except BinanceError as error:
-            self._enter(request, None, 1, error.status, None, now_ms)
-            return Delivery(_json(error.payload(), error.status))
-        refused = self._refusal(request, endpoint, weight, now_ms)
-        if refused is not None:
-            self._enter(request, params, weight, refused.status, None, now_ms, endpoint)
-            return Delivery(refused)
-        fault = self._faults.draw(endpoint.group, endpoint.name, self._venue.seed)
-        delivery = self._struck(request, endpoint, params, fault, now_ms)
-        status = delivery.reply.status if delivery.reply is not None else None
-        self._enter(request, params, weight, status, fault, now_ms, endpoint)
-        if delivery.reply is not None:
-            used = str(self._limiter.used(request.address, now_ms))
-            headers = {**delivery.reply.headers, "X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
-            delivery = replace(delivery, reply=replace(delivery.reply, headers=headers))
-        return delivery
+            delivery = Delivery(html_page(404))
+        else:
+            try:
+                params = Params.parse(request.query, request.body)
+                weight = endpoint.cost(params)
+            except BinanceError as error:
+                delivery = Delivery(json_reply(error.payload(), error.status))
+            else:
+                refused = self._refusal(request, endpoint, weight, now_ms)
+                if refused is None:
+                    fault = self._faults.draw(endpoint.group, endpoint.name, self._venue.seed)
+                    delivery = self._struck(request, endpoint, params, fault, now_ms)
+                else:
+                    delivery = Delivery(refused)
+        self._enter(request, endpoint, params, weight, delivery, fault, now_ms)
+        return self._with_weight(delivery, request, now_ms)
 
     def _refusal(
         self, request: HttpRequest, endpoint: Endpoint, weight: int, now_ms: int
@@ -82,37 +86,36 @@ class BinanceProtocol:
         """Return the 429 or 418 that the address or the endpoint is under, if any."""
         refusal = self._limiter.admit(request.address, weight, now_ms)
         if refusal is not None:
-            return _too_many(418 if refusal.banned else 429, refusal.until_ms, now_ms, self._limiter.limit)
+            return too_many(418 if refusal.banned else 429, refusal.until_ms, now_ms, self._limiter.limit)
         self._limited = [(fault, until_ms) for fault, until_ms in self._limited if now_ms < until_ms]
         for fault, until_ms in self._limited:
             if fault.is_for(endpoint.group, endpoint.name):
-                return _too_many(429, until_ms, now_ms, self._limiter.limit)
+                return too_many(429, until_ms, now_ms, self._limiter.limit)
         return None
 
     def _struck(
         self, request: HttpRequest, endpoint: Endpoint, params: Params, fault: Fault | None, now_ms: int
     ) -> Delivery:
         """Carry out the request under `fault`."""
-        self._venue.in_maintenance = fault is not None and fault.kind is FaultKind.MAINTENANCE
         view = self._view(fault, now_ms)
+        self._venue.in_maintenance = fault is not None and fault.kind is FaultKind.MAINTENANCE
         if fault is None:
             return Delivery(self._answer(request, endpoint, params, view, view))
-        if fault.kind is FaultKind.LATE_ACCEPTANCE:
-            at_ms = now_ms + math.ceil(fault.delay * 1000)
-            late = replace(view, now_ms=at_ms, market_ms=at_ms)
-            self._venue.put_off(at_ms, lambda: self._answer(request, endpoint, params, view, late))
-            return Delivery(manner=Manner.RESET)
-        if fault.kind is FaultKind.LATE:
-            return self._late(request, endpoint, params, fault, view)
+        if fault.kind is FaultKind.MAINTENANCE:
+            asks = endpoint.path.endswith("/system/status")
+            return Delivery(self._answer(request, endpoint, params, view, view) if asks else maintenance())
         if fault.kind in (FaultKind.LIMITED, FaultKind.BANNED):
             return Delivery(self._limit(request, fault, now_ms))
-        if fault.kind is FaultKind.MAINTENANCE and not request.path.endswith("/system/status"):
-            return Delivery(_page(503))
-        bends = fault.kind in _BENDING
-        reply = None
-        if bends or fault.phase is Phase.AFTER:
-            reply = self._answer(request, endpoint, params, view, view)
-        return Delivery(_spoilt(reply, fault)) if bends else _broken(reply, fault)
+        if fault.kind is FaultKind.LATE_ACCEPTANCE:
+            return self._accept_late(request, endpoint, params, fault, view)
+        if fault.kind is FaultKind.LATE:
+            return self._late(request, endpoint, params, fault, view)
+        if fault.kind in _BENDING:
+            return Delivery(
+                spoilt(self._answer(request, endpoint, params, view, view), fault, view.market_ms)
+            )
+        acts = fault.phase is Phase.AFTER
+        return broken(self._answer(request, endpoint, params, view, view) if acts else None, fault)
 
     def _view(self, fault: Fault | None, now_ms: int) -> View:
         lag_ms, skew_ms, market_ms = self._venue.visibility_lag_ms, 0, now_ms
@@ -139,13 +142,23 @@ class BinanceProtocol:
                 check_signature(request, params, credentials)
                 check_age(params, view.server_ms)
                 call.account = credentials.account
-            return _json(endpoint.handler(call), 200)
+            return json_reply(endpoint.handler(call))
         except BinanceError as error:
-            return _json(error.payload(), error.status)
+            return json_reply(error.payload(), error.status)
+
+    def _accept_late(
+        self, request: HttpRequest, endpoint: Endpoint, params: Params, fault: Fault, view: View
+    ) -> Delivery:
+        """Give the client an error now, and let the request reach the engine later."""
+        at_ms = view.now_ms + math.ceil(fault.delay * 1000)
+        late = replace(view, now_ms=at_ms, market_ms=at_ms)
+        self._venue.put_off(at_ms, lambda: self._answer(request, endpoint, params, view, late))
+        return Delivery(manner=Manner.RESET) if fault.code is None else Delivery(error_reply(fault))
 
     def _late(
         self, request: HttpRequest, endpoint: Endpoint, params: Params, fault: Fault, view: View
     ) -> Delivery:
+        """Answer after a delay; the request is carried out before it or after it."""
         if fault.phase is Phase.AFTER:
             return Delivery(self._answer(request, endpoint, params, view, view), delay=fault.delay)
 
@@ -157,22 +170,32 @@ class BinanceProtocol:
         return Delivery(delay=fault.delay, resume=resume)
 
     def _limit(self, request: HttpRequest, fault: Fault, now_ms: int) -> HttpReply:
+        status = 418 if fault.kind is FaultKind.BANNED else 429
+        if fault.retry_after is None:
+            return too_many(status, None, now_ms, self._limiter.limit)
         until_ms = now_ms + math.ceil(fault.retry_after * 1000)
         if fault.kind is FaultKind.BANNED:
             self._limiter.ban(request.address, until_ms, now_ms)
-            return _too_many(418, until_ms, now_ms, self._limiter.limit)
-        self._limited.append((fault, until_ms))
-        return _too_many(429, until_ms, now_ms, self._limiter.limit)
+        else:
+            self._limited.append((fault, until_ms))
+        return too_many(status, until_ms, now_ms, self._limiter.limit)
+
+    def _with_weight(self, delivery: Delivery, request: HttpRequest, now_ms: int) -> Delivery:
+        if delivery.reply is None:
+            return delivery
+        used = str(self._limiter.used(request.address, now_ms))
+        headers = {**delivery.reply.headers, "X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
+        return replace(delivery, reply=replace(delivery.reply, headers=headers))
 
     def _enter(
         self,
         request: HttpRequest,
+        endpoint: Endpoint | None,
         params: Params | None,
         weight: int,
-        status: int | None,
+        delivery: Delivery,
         fault: Fault | None,
         now_ms: int,
-        endpoint: Endpoint | None = None,
     ) -> None:
         def sent(*names: str) -> str | None:
             found = (params.peek(name) for name in names) if params is not None else ()
@@ -188,72 +211,7 @@ class BinanceProtocol:
                 symbol=sent("symbol"),
                 client_order_id=sent("newClientOrderId", "origClientOrderId"),
                 weight=weight,
-                status=status,
+                status=None if delivery.reply is None else delivery.reply.status,
                 fault=None if fault is None else fault.label,
             )
         )
-
-
-_BENDING = frozenset(
-    {
-        FaultKind.CLOCK_SKEW,
-        FaultKind.LOOKUP_LAG,
-        FaultKind.FROZEN,
-        FaultKind.MISSING_VALUES,
-        FaultKind.HALF_BUILT,
-        FaultKind.MAINTENANCE,
-    }
-)
-
-
-def _broken(reply: HttpReply | None, fault: Fault) -> Delivery:
-    """Return how a fault of the connection or the server shows."""
-    match fault.kind:
-        case FaultKind.DROPPED:
-            return Delivery(manner=Manner.RESET)
-        case FaultKind.HUNG:
-            return Delivery(manner=Manner.HANG)
-        case FaultKind.TRUNCATED:
-            body = reply.body if reply is not None else b'{"symbol":"'
-            return Delivery(HttpReply(200, body[: max(1, len(body) // 2)]))
-        case FaultKind.EMPTY:
-            return Delivery(HttpReply(200, b""))
-        case FaultKind.HTML:
-            return Delivery(_page(200))
-        case _ if fault.code is None:
-            return Delivery(_page(fault.status))
-        case _:
-            message = SERVER_MESSAGES.get(fault.code, "Internal error.")
-            return Delivery(_json({"code": fault.code, "msg": message}, fault.status))
-
-
-def _spoilt(reply: HttpReply | None, fault: Fault) -> HttpReply | None:
-    """Return klines without the values that the fault takes from the newest; other answers as they are."""
-    if reply is None or fault.kind not in (FaultKind.MISSING_VALUES, FaultKind.HALF_BUILT):
-        return reply
-    rows = json.loads(reply.body)
-    if reply.status != 200 or not isinstance(rows, list) or not rows or not isinstance(rows[-1], list):
-        return reply
-    if fault.kind is FaultKind.HALF_BUILT:
-        rows[-1] = rows[-1][:3]
-    else:
-        rows[-1][4] = rows[-1][5] = None
-    return _json(rows, 200)
-
-
-def _json(payload: object, status: int) -> HttpReply:
-    return HttpReply(status, json.dumps(payload, separators=(",", ":")).encode())
-
-
-def _page(status: int) -> HttpReply:
-    return HttpReply(status, _PAGE.format(_TITLES[status]).encode(), "text/html")
-
-
-def _too_many(status: int, until_ms: int, now_ms: int, limit: int | None) -> HttpReply:
-    wait = max(0, math.ceil((until_ms - now_ms) / 1000))
-    if status == 418:
-        message = f"Way too much request weight used; IP banned until {until_ms}. "
-    else:
-        message = f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
-    payload = {"code": -1003, "msg": message + "Please use WebSocket Streams for live updates to avoid bans."}
-    return replace(_json(payload, status), headers={"Retry-After": str(wait)})

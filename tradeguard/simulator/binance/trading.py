@@ -44,7 +44,7 @@ def test_order(call: Call) -> object:
     """POST /api/v3/order/test."""
     request = _request(call)
     try:
-        call.venue.engine.check(call.account, request)
+        call.venue.engine.check(request)
     except EngineRejection as rejection:
         raise of_rejection(rejection) from rejection
     return {}
