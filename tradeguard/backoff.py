@@ -109,7 +109,7 @@ def retry_hint(source: object) -> float | None:
     """
     hint = getattr(source, "retry_after", None)
     if hint is None:
-        fields: object = source if isinstance(source, Mapping) else getattr(source, "context", None)
+        fields = cast("object", source) if isinstance(source, Mapping) else getattr(source, "context", None)
         if isinstance(fields, Mapping):
             hint = cast("Mapping[str, object]", fields).get("retry_after")
     if isinstance(hint, bool) or not isinstance(hint, (int, float)):

@@ -5,17 +5,16 @@ Outermost first: monitor, fallback, retry, breaker, timeout, call.
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from tradeguard.bounds import refuse, require_callable, require_flag, require_number
-from tradeguard.breaker_machine import Ticket
 from tradeguard.callables import (
-    COROUTINE,
     PlainCallError,
     adapt,
     awaited,
@@ -29,9 +28,9 @@ from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.deadlines import current_deadline
 from tradeguard.exceptions import CircuitBreakerOpenError
 from tradeguard.guarded_run import GuardedRun, Monitor
+from tradeguard.happy_path import HappyPath, call_and_await, spread, spread_async
 from tradeguard.retry_config import RetryConfig
 from tradeguard.retry_manager import RetryManager
-from tradeguard.tally import Tally
 from tradeguard.workers import Workers, await_within
 
 __all__ = ["Guard", "GuardStatistics", "Monitor"]
@@ -67,15 +66,6 @@ class GuardStatistics:
     fallbacks: int
 
 
-class _Calm:
-    """Stands in for the state machine of a guard without a circuit."""
-
-    __slots__ = ("calm",)
-
-    def __init__(self) -> None:
-        self.calm = 1
-
-
 class Guard:
     """Protects calls of plain functions and of coroutine functions; for any number of threads and tasks at once.
 
@@ -90,6 +80,9 @@ class Guard:
         monitor: told of each failed attempt, each rescue and each change of the circuit.
         clock: of the parts that the guard makes from configs; the system's unless given.
         wait_for_circuit: wait for an open circuit, if that fits the deadline, instead of failing at once.
+        interruptible: whether an enclosing `deadline` may leave a plain function behind on a worker. False for
+            what must run to its end in the caller's thread, such as the sending of an order: the deadline then
+            keeps it from beginning, and no more. A coroutine is cancelled in either case.
 
     Attributes:
         name: as given.
@@ -99,12 +92,13 @@ class Guard:
         fallback: as given.
         monitor: as given.
         wait_for_circuit: as given.
+        interruptible: as given.
 
     Raises:
         ConfigurationException: if an argument is of the wrong kind or out of its bounds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument for each layer
         self,
         name: str,
         *,
@@ -115,12 +109,14 @@ class Guard:
         monitor: Monitor | None = None,
         clock: Clock | None = None,
         wait_for_circuit: bool = False,
+        interruptible: bool = True,
     ) -> None:
         if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not be typed
             refuse("name", name, "a text that is not empty")
         require_number("timeout", timeout, minimum=0, exclusive=True, optional=True)
         require_callable("fallback", fallback)
         require_flag("wait_for_circuit", wait_for_circuit)
+        require_flag("interruptible", interruptible)
         clock = SYSTEM_CLOCK if clock is None else clock
         self.name = name
         self.retry = _manager(retry, clock)
@@ -128,6 +124,7 @@ class Guard:
         self.fallback = fallback
         self.monitor = monitor
         self.wait_for_circuit = wait_for_circuit
+        self.interruptible = interruptible
         self._manager = (
             RetryManager(RetryConfig(max_attempts=1), clock=clock) if self.retry is None else self.retry
         )
@@ -137,16 +134,14 @@ class Guard:
             None if self.breaker is None else self.breaker.config.timeout,
         )
         self.timeout = min((bound for bound in bounds if bound is not None), default=None)
-        self._machine = _Calm() if self.breaker is None else self.breaker.machine
         self._workers = Workers(name)
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(GuardStatistics.__slots__, 0)
-        self._happy_calls = Tally()
-        self._manager.adopt(self._happy_calls)
-        if self.breaker is not None:
-            self.breaker.adopt(self._happy_calls)
-            if monitor is not None:
-                self.breaker.add_listener(monitor.record_transition)
+        self._happy_path = HappyPath(self._manager, self.breaker, self.count)
+        if self.breaker is not None and monitor is not None:
+            self.breaker.add_listener(monitor.record_transition)
+        self._called = self._guarded(operator.call, self._call_first)
+        self._awaited = self._guarded_async(call_and_await, self._call_first_async)
 
     def call(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `func(*args, **kwargs)`, or that of the fallback.
@@ -158,7 +153,7 @@ class Guard:
             RecoveryException: if no attempt had an acceptable result.
             TypeError: if `func` is a coroutine function.
         """
-        return self._call(func, args, kwargs)
+        return cast("T", self._called(func, *args, **kwargs))
 
     async def call_async(self, func: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `await func(*args, **kwargs)`, or that of the fallback.
@@ -166,7 +161,7 @@ class Guard:
         Raises:
             Exception: as `call` does; a coroutine that takes too long is cancelled.
         """
-        return await self._call_async(func, args, kwargs)
+        return cast("T", await self._awaited(func, *args, **kwargs))
 
     def __call__(self, func: Callable[P, T]) -> Callable[P, T]:
         """Return `func` guarded, of the same kind and signature; the guard is its attribute `guard`.
@@ -179,13 +174,14 @@ class Guard:
             return cast("Callable[P, T]", type(inner)(self(inner.__func__)))
         refuse_unguardable(func)
         if is_coroutine_callable(func):
-            guarded: Any = self._guarded_async(cast("Callable[P, Awaitable[Any]]", func))
+            guarded = self._guarded_async(func, partial(self._call_async, cast("Any", func)))
         elif self.fallback is not None and is_coroutine_callable(self.fallback):
             raise TypeError(
                 f"the fallback of the plain function {operation_name(func)} is a coroutine function"
             )
         else:
-            guarded = self._guarded(func)
+            guarded = self._guarded(func, partial(self._call, func))
+        wraps(func)(guarded)
         guarded.guard = self
         return cast("Callable[P, T]", guarded)
 
@@ -194,7 +190,7 @@ class Guard:
         """What the guard has done so far, exactly."""
         with self._lock:
             counts = dict(self._counts)
-            happy = self._happy_calls.value()
+            happy = self._happy_path.calls.value()
         counts["successful"] += happy
         counts["attempts"] += happy
         counts["calls"] = counts["successful"] + counts["failed"] + counts["cancelled"]
@@ -206,78 +202,11 @@ class Guard:
             for name, step in steps.items():
                 self._counts[name] += step
 
-    # The two functions below are what a healthy call costs. Everything they name is a closed-over local, and
-    # what they leave out, they leave to `_call`: they run only while the circuit is calm and nothing is timed.
+    def _guarded(self, func: Callable[..., Any], slow_path: Callable[..., Any]) -> Any:
+        return self._happy_path.plain(func, slow_path) if self._is_simple() else spread(slow_path)
 
-    def _guarded(self, func: Callable[P, T]) -> Callable[P, T]:
-        machine, count, slow_path = self._machine, self._happy_calls.increment, self._call
-        if not self._is_simple():
-
-            @wraps(func)
-            def timed(*args: P.args, **kwargs: P.kwargs) -> T:
-                return slow_path(func, args, kwargs)
-
-            return timed
-
-        @wraps(func)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            generation = machine.calm
-            if not generation or current_deadline() is not None:
-                return slow_path(func, args, kwargs)
-            try:
-                result = func(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failure = error
-            except BaseException as error:
-                self._interrupted(generation, error)
-                raise
-            else:
-                if machine.calm != generation or type(result) is COROUTINE:
-                    self._succeeded(generation, result)
-                else:
-                    count()
-                return result
-            try:
-                return slow_path(func, args, kwargs, self._failed(generation, failure))
-            finally:
-                del failure  # it refers to this frame
-
-        return guarded
-
-    def _guarded_async(self, func: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-        machine, count, slow_path = self._machine, self._happy_calls.increment, self._call_async
-        if not self._is_simple():
-
-            @wraps(func)
-            async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
-                return await slow_path(func, args, kwargs)
-
-            return timed
-
-        @wraps(func)
-        async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            generation = machine.calm
-            if not generation or current_deadline() is not None:
-                return await slow_path(func, args, kwargs)
-            try:
-                result = await func(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failure = error
-            except BaseException as error:
-                self._interrupted(generation, error)
-                raise
-            else:
-                if machine.calm != generation:
-                    self._succeeded(generation, result)
-                else:
-                    count()
-                return result
-            try:
-                return await slow_path(func, args, kwargs, self._failed(generation, failure))
-            finally:
-                del failure  # it refers to this frame
-
-        return guarded
+    def _guarded_async(self, func: Callable[..., Any], slow_path: Callable[..., Any]) -> Any:
+        return self._happy_path.coroutine(func, slow_path) if self._is_simple() else spread_async(slow_path)
 
     def _is_simple(self) -> bool:
         config = self._manager.config
@@ -288,22 +217,13 @@ class Guard:
             and config.budget is None
         )
 
-    def _succeeded(self, generation: int, result: object) -> None:
-        refuse_coroutine(result)
-        if self.breaker is not None:
-            self.breaker.conclude(Ticket(generation), "successful", None)
-        self._manager.record("successful", 1, 0.0)
-        self.count(successful=1, attempts=1)
+    def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException) -> Any:
+        return self._call(args[0], args[1:], kwargs, *failure)
 
-    def _interrupted(self, generation: int, error: BaseException) -> None:
-        self._failed(generation, error)
-        self._manager.record("cancelled", 1, 0.0)
-        self.count(cancelled=1, attempts=1)
-
-    def _failed(self, generation: int, error: BaseException) -> BaseException:
-        if self.breaker is not None:
-            self.breaker.conclude(Ticket(generation), self.breaker.judge(error), error)
-        return error
+    async def _call_first_async(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException
+    ) -> Any:
+        return await self._call_async(args[0], args[1:], kwargs, *failure)
 
     def _call(
         self,
@@ -321,7 +241,7 @@ class Guard:
                 error, failure = failure, None
                 raise error
             with self._admission(run):
-                seconds = self._seconds()
+                seconds = self._seconds() if self.interruptible else self.timeout
                 if seconds is None:
                     return refuse_coroutine(func(*args, **kwargs))
                 return refuse_coroutine(self._workers.run(seconds, func, args, kwargs))

@@ -1,0 +1,157 @@
+"""What a healthy guarded call costs, and nothing else.
+
+This is the one place that is written for speed: the functions that it makes name nothing but closed-over locals,
+take no lock, read no clock and build no object. They run while the circuit is calm and nothing is timed; all
+else they leave to a slow path, which knows every layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from tradeguard.breaker_machine import Ticket
+from tradeguard.callables import COROUTINE, awaited, refuse_coroutine
+from tradeguard.circuit_breaker import CircuitBreaker
+from tradeguard.deadlines import current_deadline
+from tradeguard.retry_manager import RetryManager
+from tradeguard.tally import Tally
+
+__all__ = ["HappyPath", "SlowPath", "call_and_await", "spread", "spread_async"]
+
+
+class SlowPath(Protocol):
+    """Makes a call through all layers; its first attempt has happened if `failure` is given."""
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException) -> Any:
+        """Return the result, or its coroutine."""
+        ...
+
+
+class _Calm:
+    """Stands in for the state machine where there is no circuit."""
+
+    __slots__ = ()
+    calm: Final = 1
+
+
+class HappyPath:
+    """Makes the functions that a guard hands out.
+
+    Args:
+        manager: counts the calls that succeed at once as such.
+        breaker: likewise, and is asked; or None.
+        count: counts what the guard itself wants counted.
+
+    Attributes:
+        calls: counts the calls that took no other path, for all three at once.
+    """
+
+    def __init__(
+        self, manager: RetryManager, breaker: CircuitBreaker | None, count: Callable[..., None]
+    ) -> None:
+        self._manager = manager
+        self._breaker = breaker
+        self._count = count
+        self.calls = Tally()
+        manager.adopt(self.calls)
+        if breaker is not None:
+            breaker.adopt(self.calls)
+
+    def plain(self, func: Callable[..., Any], slow_path: SlowPath) -> Callable[..., Any]:
+        """Return a plain function that calls `func`, or takes the slow path."""
+        machine = _Calm() if self._breaker is None else self._breaker.machine
+        count, late, interrupted, failed = self.calls.increment, self._late, self._interrupted, self._failed
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            generation = machine.calm
+            if not generation or current_deadline() is not None:
+                return slow_path(args, kwargs)
+            try:
+                result = func(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
+                failure = error
+            except BaseException as error:
+                interrupted(generation, error)
+                raise
+            else:
+                if machine.calm != generation or type(result) is COROUTINE:
+                    late(generation, result)
+                else:
+                    count()
+                return result
+            try:
+                return slow_path(args, kwargs, failed(generation, failure))
+            finally:
+                del failure  # its traceback refers to this frame
+
+        return guarded
+
+    def coroutine(self, func: Callable[..., Awaitable[Any]], slow_path: SlowPath) -> Callable[..., Any]:
+        """Return a coroutine function that awaits `func`, or takes the slow path."""
+        machine = _Calm() if self._breaker is None else self._breaker.machine
+        count, late, interrupted, failed = self.calls.increment, self._late, self._interrupted, self._failed
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            generation = machine.calm
+            if not generation or current_deadline() is not None:
+                return await slow_path(args, kwargs)
+            try:
+                result = await func(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
+                failure = error
+            except BaseException as error:
+                interrupted(generation, error)
+                raise
+            else:
+                if machine.calm != generation:
+                    late(generation, None)
+                else:
+                    count()
+                return result
+            try:
+                return await slow_path(args, kwargs, failed(generation, failure))
+            finally:
+                del failure  # its traceback refers to this frame
+
+        return guarded
+
+    def _late(self, generation: int, result: object) -> None:
+        refuse_coroutine(result)
+        if self._breaker is not None:
+            self._breaker.conclude(Ticket(generation), "successful", None)
+        self._manager.record("successful", 1, 0.0)
+        self._count(successful=1, attempts=1)
+
+    def _interrupted(self, generation: int, error: BaseException) -> None:
+        self._failed(generation, error)
+        self._manager.record("cancelled", 1, 0.0)
+        self._count(cancelled=1, attempts=1)
+
+    def _failed(self, generation: int, error: BaseException) -> BaseException:
+        if self._breaker is not None:
+            self._breaker.conclude(Ticket(generation), self._breaker.judge(error), error)
+        return error
+
+
+def spread(slow_path: SlowPath) -> Callable[..., Any]:
+    """Return a plain function that always takes the slow path."""
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return slow_path(args, kwargs)
+
+    return guarded
+
+
+def spread_async(slow_path: SlowPath) -> Callable[..., Any]:
+    """Return a coroutine function that always takes the slow path."""
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        return await slow_path(args, kwargs)
+
+    return guarded
+
+
+async def call_and_await(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Return what `func(*args, **kwargs)` comes to."""
+    return await awaited(func(*args, **kwargs))
