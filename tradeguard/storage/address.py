@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.redaction import redact
 
-__all__ = ["Address"]
+__all__ = ["Address", "refusal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
