@@ -2,6 +2,7 @@
 
 from tradeguard_ccxt.config import DEFAULT_MAX_AGE, GuardConfig
 from tradeguard_ccxt.errors import (
+    CallTimeoutError,
     CircuitOpenError,
     GuardedError,
     OrderAbsentError,
@@ -15,6 +16,7 @@ from tradeguard_ccxt.stale import StaleDict, StaleList, StaleResult
 
 __all__ = [
     "DEFAULT_MAX_AGE",
+    "CallTimeoutError",
     "CircuitOpenError",
     "GuardConfig",
     "GuardedError",

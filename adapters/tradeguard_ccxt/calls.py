@@ -61,7 +61,7 @@ def failed_call(
     """
     guard = parts_of(exchange).guard
     guard.tally.add("failures")
-    context = {
+    context: dict[str, Any] = {
         "component": guard.component(operation.circuit),
         "exchange": guard.exchange_id,
         "operation": operation.name,
@@ -76,7 +76,8 @@ def failed_call(
         unknown.__cause__ = error
         return unknown
     if isinstance(error, ccxt.BaseError) and not isinstance(error, ccxt.InvalidProxySettings):
-        return guarded_error(error, context, secrets=exchange.guard_secrets())
+        guarded: Exception = guarded_error(error, context, secrets=exchange.guard_secrets())
+        return guarded
     return error
 
 

@@ -14,6 +14,7 @@ The errors of order safety have ccxt bases too, chosen for what a bot's own retr
     └── OrderUnknownError
     TradingRestrictedError   ccxt.OperationRejected
     CircuitOpenError         ccxt.ExchangeNotAvailable
+    CallTimeoutError         ccxt.RequestTimeout
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, cast
 
 import ccxt
 
-from tradeguard import orders
+from tradeguard import exceptions, orders
 from tradeguard.exceptions import (
     BrokerException,
     CircuitBreakerOpenError,
@@ -36,6 +37,7 @@ from tradeguard.exceptions import (
 from tradeguard.redaction import redact
 
 __all__ = [
+    "CallTimeoutError",
     "CircuitOpenError",
     "GuardedError",
     "OrderAbsentError",
@@ -43,6 +45,7 @@ __all__ = [
     "OutcomeUnknownError",
     "TradingRestrictedError",
     "absent_error",
+    "from_core",
     "guarded_error",
     "guarded_error_class",
     "redact_chain",
@@ -65,6 +68,10 @@ class CircuitOpenError(CircuitBreakerOpenError, ccxt.ExchangeNotAvailable):  # t
     """The exchange's circuit is open, or its traffic paused: nothing was sent."""
 
 
+class CallTimeoutError(exceptions.CallTimeoutError, ccxt.RequestTimeout):  # type: ignore[misc]
+    """A call outlasted a `tradeguard.deadline`; it may still be running."""
+
+
 class OutcomeUnknownError(orders.OutcomeUnknownError, ccxt.ExchangeError):  # type: ignore[misc]
     """A write was sent and nobody can tell whether it took effect."""
 
@@ -82,7 +89,7 @@ class TradingRestrictedError(orders.TradingRestrictedError, ccxt.OperationReject
 
 
 @functools.cache
-def guarded_error_class(cls: type[ccxt.BaseError]) -> type[ccxt.BaseError]:
+def guarded_error_class(cls: Any) -> Any:
     """Return the subclass of a ccxt error class that is also the matching TradingException."""
     if issubclass(cls, TradingException):
         return cls
@@ -90,7 +97,7 @@ def guarded_error_class(cls: type[ccxt.BaseError]) -> type[ccxt.BaseError]:
 
 
 @functools.cache
-def _absent_error_class(cls: type[BaseException]) -> type[OrderAbsentError]:
+def _absent_error_class(cls: Any) -> type[OrderAbsentError]:
     """Return the OrderAbsentError that is also of the class of the failure behind it, where that is a NetworkError."""
     plain = next((c for c in cls.__mro__ if c.__module__ == ccxt.NetworkError.__module__), None)
     if plain is None or not issubclass(plain, ccxt.NetworkError) or plain is ccxt.NetworkError:
@@ -140,15 +147,35 @@ def guarded_error(
                 error.context[key] = value
         return cast("ccxt.BaseError", error)
     redact_chain(error, secrets)
-    guarded = guarded_error_class(type(error))(*error.args[:1], **context)
+    plain: Any = type(error)
+    guarded = guarded_error_class(plain)(*error.args[:1], **context)
     guarded.__cause__, guarded.__context__ = error.__cause__, error.__context__
     guarded.__suppress_context__ = error.__suppress_context__
     return guarded.with_traceback(error.__traceback__)
 
 
+def from_core(error: TradingException, context: Mapping[str, Any]) -> TradingException:
+    """Return an error of the core, an open circuit or a passed deadline, as one that `except ccxt.X` catches too."""
+    if isinstance(error, ccxt.BaseError):
+        return cast("TradingException", error)
+    if isinstance(error, CircuitBreakerOpenError):
+        return CircuitOpenError(error.name, error.retry_after, error.cause, message=error.message, **context)
+    if isinstance(error, exceptions.CallTimeoutError):
+        timed_out = CallTimeoutError(
+            error.message,
+            timeout=error.context.get("timeout"),
+            still_running=error.still_running,
+            **context,
+        )
+        timed_out.__cause__ = error.__cause__
+        return timed_out
+    return error
+
+
 def absent_error(message: str, cause: BaseException | None, context: Mapping[str, Any]) -> OrderAbsentError:
     """Return the error of an order that is certain not to exist, caught as its cause is where that makes sense."""
-    cls = OrderAbsentError if cause is None else _absent_error_class(type(cause))
+    plain: Any = type(cause)
+    cls = OrderAbsentError if cause is None else _absent_error_class(plain)
     error = cls(message, **context)
     error.__cause__ = cause
     return error

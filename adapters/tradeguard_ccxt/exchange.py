@@ -10,15 +10,16 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ccxt
 
-from tradeguard.exceptions import ConfigurationException
+from tradeguard.exceptions import CallTimeoutError, CircuitBreakerOpenError, ConfigurationException
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_order
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
 from tradeguard_ccxt.config import GuardConfig
+from tradeguard_ccxt.errors import from_core
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import OrderPlacer, create_order
@@ -161,7 +162,13 @@ class SyncGuard(GuardedExchange):
         request = guard.request(path, api, method)
         arguments = (path, api, method, {} if params is None else params, {} if config is None else config)
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
-        return guard.guard_of(request).call(self._guard_attempt, request, send)
+        try:
+            return guard.guard_of(request).call(self._guard_attempt, request, send)
+        except (CircuitBreakerOpenError, CallTimeoutError) as error:
+            final = from_core(error, guard.context(request))
+            if final is error:
+                raise
+            raise final from final.__cause__
 
     def _guard_attempt(self, request: Request, send: Callable[[], Any]) -> Any:
         guard = parts_of(self).guard
@@ -262,7 +269,7 @@ class SyncGuard(GuardedExchange):
             self.milliseconds = lambda: int(chosen.clock.time() * 1000)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        base = next(c for c in type(self).__mro__ if not issubclass(c, GuardedExchange))
+        base: Any = next(c for c in type(self).__mro__ if not issubclass(c, GuardedExchange))
         generated = type(self) is _guarded_class(base)
         target = base if generated else type(self)
         return _bare, (target, generated), self.__getstate__()
@@ -277,9 +284,9 @@ _RUNNERS: dict[str, Runner] = {"cancel_order": cancel_order, "create_order": cre
 
 
 @functools.cache
-def _guarded_class(base: type) -> type[GuardedExchange]:
+def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
-        return base
+        return cast("type[GuardedExchange]", base)
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
     namespace |= {"__module__": "tradeguard_ccxt", "__qualname__": base.__name__, "__doc__": base.__doc__}
     return type(base.__name__, (SyncGuard, base), namespace)

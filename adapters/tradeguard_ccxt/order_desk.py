@@ -137,7 +137,11 @@ class OrderDesk:
         if intent.status is IntentStatus.PLACED:
             self._rescued(resolution)
             return resolution.order
-        context = {"component": "orders", "exchange": intent.exchange, "operation": intent.operation}
+        context: dict[str, Any] = {
+            "component": "orders",
+            "exchange": intent.exchange,
+            "operation": intent.operation,
+        }
         context |= {"symbol": intent.symbol, "attempts": intent.attempts}
         if intent.status is IntentStatus.REJECTED and resolution.error is not None:
             raise _as_guarded(resolution.error, context | {"client_order_id": intent.client_order_id})

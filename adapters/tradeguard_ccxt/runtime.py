@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ccxt
-from tradeguard.fallback_cache import FallbackCache
 
 from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.deadlines import current_deadline
 from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import CircuitBreakerOpenError
+from tradeguard.fallback_cache import FallbackCache
 from tradeguard.guard import Guard
 from tradeguard.orders import Interlock, InterlockState
 from tradeguard_ccxt.config import GuardConfig

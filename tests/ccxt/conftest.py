@@ -25,14 +25,17 @@ def server(clock: ManualClock) -> Iterator[SimulatedExchange]:
 
 
 @pytest.fixture
-def guarded(
-    server: SimulatedExchange, clock: ManualClock, tmp_path: Path
-) -> Iterator[Callable[..., Any]]:
+def guarded(server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Make guarded binances on the server; keywords go to GuardConfig."""
     made = []
 
     def make(*, timeout_ms: int = 300, config: dict[str, Any] | None = None, **guard: Any) -> Any:
-        options = {"clock": clock, "journal": tmp_path / "state.db", "order_expiry": 5.0, "visibility_lag": 1.0}
+        options = {
+            "clock": clock,
+            "journal": tmp_path / "state.db",
+            "order_expiry": 5.0,
+            "visibility_lag": 1.0,
+        }
         exchange = GuardedExchange(
             "binance",
             server.ccxt_config(timeout=timeout_ms, **(config or {})),

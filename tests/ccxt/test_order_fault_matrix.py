@@ -60,7 +60,13 @@ def on_book(server: SimulatedExchange) -> list[str]:
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("fault", AMBIGUOUS)
 def test_an_ambiguous_send_ends_in_one_order_or_in_a_doubt_that_is_resolved(
-    server: SimulatedExchange, clock: ManualClock, guarded: Any, fault: str, phase: str, order: str, look_ups: str
+    server: SimulatedExchange,
+    clock: ManualClock,
+    guarded: Any,
+    fault: str,
+    phase: str,
+    order: str,
+    look_ups: str,
 ) -> None:
     exchange = guarded(timeout_ms=150)
     exchange.load_markets()

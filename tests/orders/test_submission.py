@@ -260,8 +260,8 @@ def test_no_path_doubles_forgets_or_invents_an_order(
     scripted_sends, scripted_looks = list(sends), list(looks)
     result = run.submit()
     check_trace(run, policy, scripted_sends, scripted_looks)
-    assert not result.intent.status == IntentStatus.PENDING
-    assert not result.intent.status == IntentStatus.SENT
+    assert result.intent.status != IntentStatus.PENDING
+    assert result.intent.status != IntentStatus.SENT
     if result.intent.status is IntentStatus.PLACED:
         assert result.intent.order_id == "42"
     last = [e for e in run.trace if isinstance(e, Record)][-1]

@@ -1,0 +1,65 @@
+"""Cancels are repeated until answered, and what they find gone is looked up before it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ccxt
+import pytest
+
+from tradeguard.simulator import Fault, SimulatedExchange
+from tradeguard_ccxt import OutcomeUnknownError
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "dropped": {"kind": "dropped"},
+    "503": {"kind": "server_error", "status": 503},
+    "500 -1007": {"kind": "server_error", "status": 500, "code": -1007},
+    "empty": {"kind": "empty"},
+    "html": {"kind": "html"},
+    "truncated": {"kind": "truncated"},
+}
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_cancel_survives_a_fault_before_and_after_it_took_effect(
+    server: SimulatedExchange, guarded: Any, fault: str, phase: str
+) -> None:
+    exchange = guarded()
+    placed = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    server.faults.add(Fault(on="cancel", phase=phase, **FAULTS[fault]))  # type: ignore[arg-type]
+    cancelled = exchange.cancel_order(placed["id"], "ETH/BTC")
+    assert cancelled["id"] == placed["id"]
+    assert cancelled["status"] == "canceled"
+    [order] = server.orders()
+    assert order.status == "CANCELED"
+
+
+def test_a_cancel_that_finds_the_order_filled_says_so_and_invents_nothing(
+    server: SimulatedExchange, guarded: Any
+) -> None:
+    exchange = guarded()
+    placed = exchange.create_order("ETH/BTC", "market", "sell", 0.1)
+    server.faults.add(Fault(kind="dropped", on="cancel"))  # type: ignore[arg-type]
+    with pytest.raises(ccxt.OrderNotFound):
+        exchange.cancel_order(placed["id"], "ETH/BTC")
+    assert exchange.fetch_order(placed["id"], "ETH/BTC")["status"] == "closed"
+
+
+def test_a_cancel_that_cannot_be_looked_up_is_unknown(server: SimulatedExchange, guarded: Any) -> None:
+    exchange = guarded()
+    placed = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    server.faults.add(Fault(kind="dropped", on="cancel", phase="after"))  # type: ignore[arg-type]
+    server.faults.add(Fault(kind="server_error", on="lookup", times=None))  # type: ignore[arg-type]
+    with pytest.raises(OutcomeUnknownError) as raised:
+        exchange.cancel_order(placed["id"], "ETH/BTC")
+    assert isinstance(raised.value, ccxt.ExchangeError)
+    assert not isinstance(raised.value, ccxt.OperationFailed)
+
+
+def test_a_cancel_of_what_never_was_is_an_ordinary_refusal(server: SimulatedExchange, guarded: Any) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    with pytest.raises(ccxt.OrderNotFound):
+        exchange.cancel_order("999", "ETH/BTC")
+    assert server.requests.count("DELETE", "/api/v3/order") == 1

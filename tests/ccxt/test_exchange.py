@@ -1,0 +1,128 @@
+"""A guarded exchange is the ccxt exchange: same class tree, same configuration, one line to swap."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import ccxt
+import pytest
+
+import tradeguard_ccxt
+from tradeguard.exceptions import ConfigurationException
+from tradeguard.simulator import SimulatedExchange
+from tradeguard_ccxt import GuardConfig, GuardedExchange
+
+
+class OwnBinance(ccxt.binance):  # type: ignore[misc]
+    """A user's subclass, from before there was a guard."""
+
+    def fetch_ticker(self, symbol: str, params: Any = {}) -> Any:  # noqa: B006
+        return super().fetch_ticker(symbol, params) | {"mine": True}
+
+
+class GuardedOwn(tradeguard_ccxt.binance):  # type: ignore[misc,name-defined]
+    """A user's subclass of the guarded class."""
+
+    def fetch_ticker(self, symbol: str, params: Any = {}) -> Any:  # noqa: B006
+        return super().fetch_ticker(symbol, params) | {"mine": True}
+
+
+@pytest.mark.parametrize("name", ccxt.exchanges)
+def test_every_exchange_constructs_guarded_as_it_does_plain(name: str) -> None:
+    plain, guarded = getattr(ccxt, name)(), GuardedExchange(name)
+    assert isinstance(guarded, getattr(ccxt, name))
+    assert isinstance(guarded, GuardedExchange)
+    assert guarded.describe() == plain.describe()
+    for attribute in ("has", "features", "urls", "api", "timeframes", "id", "name", "rateLimit"):
+        assert getattr(guarded, attribute) == getattr(plain, attribute), attribute
+    assert dict(guarded.options.items()) == dict(plain.options.items())
+
+
+def test_signatures_of_unified_methods_are_unchanged() -> None:
+    for name in ("fetch_ticker", "create_order", "fetchOHLCV", "cancel_order", "load_markets"):
+        plain = inspect.signature(getattr(ccxt.binance(), name))
+        assert inspect.signature(getattr(GuardedExchange("binance"), name)) == plain
+
+
+def test_the_swapped_import_guards_and_leaves_the_rest_as_it_is() -> None:
+    assert issubclass(tradeguard_ccxt.kraken, ccxt.kraken)
+    assert issubclass(tradeguard_ccxt.kraken, GuardedExchange)
+    assert tradeguard_ccxt.exchanges == ccxt.exchanges
+    assert tradeguard_ccxt.NetworkError is ccxt.NetworkError
+    assert GuardedExchange.of("kraken") is tradeguard_ccxt.kraken
+    assert GuardedExchange.of(ccxt.kraken) is tradeguard_ccxt.kraken
+    with pytest.raises(AttributeError):
+        _ = tradeguard_ccxt.no_such_exchange
+
+
+@pytest.mark.parametrize("cls", [OwnBinance, GuardedOwn])
+def test_a_users_subclass_keeps_its_own_behaviour_and_is_guarded(
+    cls: type, server: SimulatedExchange, tmp_path: Path
+) -> None:
+    made = GuardedExchange(cls, server.ccxt_config(), guard=GuardConfig(journal=tmp_path / "s.db"))
+    assert made.fetch_ticker("ETH/BTC")["mine"]  # type: ignore[attr-defined]
+    assert made.guard_statistics()["calls"] == 1
+    made.close()  # type: ignore[attr-defined]
+
+
+def test_the_guard_may_come_with_the_configuration(server: SimulatedExchange) -> None:
+    config = GuardConfig(deadline=7.0)
+    for exchange in (
+        GuardedExchange("binance", {"guard": config}),
+        tradeguard_ccxt.binance({"guard": config}),
+        GuardedExchange("binance", guard=config),
+    ):
+        assert exchange.guard_config is config
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_copies_and_pickles_work_and_are_guarded(server: SimulatedExchange, twin: Any) -> None:
+    exchange: Any = GuardedExchange("binance", {"apiKey": "k" * 8, "options": {"x": 1}})
+    other = twin(exchange)
+    assert type(other) is type(exchange)
+    assert other.apiKey == exchange.apiKey
+    assert other.options == exchange.options
+    assert other.guard_statistics()["calls"] == 0
+    assert other.interlock is not exchange.interlock
+
+
+def test_an_unknown_exchange_is_named_with_those_that_come_close() -> None:
+    with pytest.raises(ConfigurationException, match=r"'binanc'.*did you mean binance"):
+        GuardedExchange("binanc")
+    with pytest.raises(ConfigurationException, match="exchange must be"):
+        GuardedExchange(42)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("deadline", 0),
+        ("order_deadline", -1),
+        ("order_expiry", 0.0),
+        ("visibility_lag", float("nan")),
+        ("limit_pause", float("inf")),
+        ("ban_pause", "soon"),
+        ("max_age", {"fetch_ticker": -1}),
+        ("max_age", {"ticker": 1}),
+        ("retry", 3),
+        ("breaker", 3),
+        ("clock", 3),
+        ("interlock", {"nonsense": True}),
+    ],
+)
+def test_a_bad_setting_is_refused_at_once_by_its_name(field: str, value: Any) -> None:
+    with pytest.raises(ConfigurationException, match=rf"GuardConfig\.{field}"):
+        GuardConfig(**{field: value})
+
+
+def test_an_unusable_journal_is_refused_before_anything_else(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(ConfigurationException, match="folder"):
+        GuardedExchange("binance", guard=GuardConfig(journal=folder))
+    with pytest.raises(ConfigurationException, match="guard must be a GuardConfig"):
+        GuardedExchange("binance", guard={"deadline": 3})  # type: ignore[arg-type]
