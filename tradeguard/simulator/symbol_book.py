@@ -79,6 +79,8 @@ class SymbolBook:
             # Nobody else offers what an account's order would have taken.
             if bound is None or price * sign < bound * sign:
                 levels[price] = quantity
+                if len(levels) == limit:
+                    break
         for order in self.resting(side):
             if order.request.price is not None:
                 price = order.request.price
