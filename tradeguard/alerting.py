@@ -42,11 +42,12 @@ class Alerting:
             ConfigurationException: a value is out of its bounds.
         """
         given = {field: value for field, value in changes.items() if value is not None}
-        severity = given.get("severity_threshold", ErrorSeverity.ERROR)
-        try:
-            given["severity_threshold"] = ErrorSeverity(severity)
-        except ValueError:
-            refuse("severity_threshold", severity, "an ErrorSeverity or its name")
+        severity = given.get("severity_threshold")
+        if severity is not None:
+            try:
+                given["severity_threshold"] = ErrorSeverity(severity)
+            except ValueError:
+                refuse("severity_threshold", severity, "an ErrorSeverity or its name")
         self._gate.set_rules(replace(self._gate.rules(component), **given), component)
 
     def check(self, row: Row, now: float, recent: int, component_recent: int) -> None:

@@ -19,11 +19,12 @@ MASK = "***"
 
 _NAME = (
     r"(?:api[-_ ]?(?:key(?:[-_]?id)?|sign)|access[-_]?(?:key(?:[-_]?id)?|sign)"
-    r"|secret(?:[-_]?(?:key|access[-_]?key))?|passw(?:or)?d|pwd|pass[-_]?phrase|token|private[-_]?key|listen[-_]?key|signature"
-    r"|(?<![a-z])(?:sign|sig|auth|jwt|otp)|two[-_]?fa|mnemonic|seed[-_]?phrase|credentials?)"
+    r"|secret(?:[-_]?(?:key|access[-_]?key))?|private[-_]?key|listen[-_]?key|signature"
+    r"|passw(?:or)?d|pwd|pass[-_]?phrase|token"
+    r"|(?<![a-z])(?:sign|sig|auth|jwt|otp)|(?-i:(?<![\w-])KEY)|two[-_]?fa|mnemonic|seed[-_]?phrase|credentials?)"
 )
 _HEADER = r"(?:authorization|cookie)"
-_SEPARATOR = r"""\\*["']?\s*(?:=>|[:=]|%3[ad])\s*b?"""
+_SEPARATOR = r"""\\*["']?\s*(?:=>|[:=]|%3[ad])\s*(?:b(?=["']))?"""
 # A cut body leaves a quote or a bracket open: what follows is masked to the end.
 _QUOTED = r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\+["'].*?(?:\\+["']|\Z)"""
 _FIELD_PATTERN = re.compile(
@@ -41,7 +42,7 @@ _OPENING_QUOTE = re.compile(r"\\*[\"']")
 # A search with the patterns costs microseconds; most texts hold none of these and pass for a tenth of that.
 _HINTS = (
     *("key", "sig", "secret", "pass", "pwd", "token", "auth", "cookie"),
-    *("jwt", "otp", "fa", "mnemonic", "seed", "cred"),
+    *("jwt", "otp", "two", "mnemonic", "seed", "cred"),
 )
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _DEEPEST = 64
@@ -62,12 +63,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         lowered = text.lower()
         for hint in _HINTS:
             if hint in lowered:
-                text = _PEM_PATTERN.sub(rf"\1{MASK}", text)
                 text = _HEADER_PATTERN.sub(_mask, text)
                 text = _FIELD_PATTERN.sub(_mask, text)
                 break
         if "@" in text:
             text = _USERINFO_PATTERN.sub(rf"\1{MASK}", text)
+    if "-----BEGIN" in text:
+        text = _PEM_PATTERN.sub(rf"\1{MASK}", text)
     if "earer " in text or "EARER " in text:
         text = _BEARER_PATTERN.sub(rf"\1{MASK}", text)
     return text
