@@ -173,7 +173,7 @@ def circuit_timeline(frames: StateFrames, end: datetime | None = None) -> pd.Dat
     """Return the intervals of each circuit's states: `circuit`, `state`, `start`, `end`, by circuit and time.
 
     A circuit's first interval starts with the first that the state knows of anything, its last one ends at
-    `end`. Intervals of no length are left out.
+    `end`. Intervals of no length are left out, and what they parted is one interval.
 
     Args:
         frames: a loaded state.
@@ -186,10 +186,7 @@ def circuit_timeline(frames: StateFrames, end: datetime | None = None) -> pd.Dat
         last = max(column.max() for column in moments) if end is None else pd.Timestamp(end)
         ordered = frames.transitions.sort_values("timestamp", kind="stable")
         for circuit, changes in ordered.groupby("circuit", sort=True):
-            times = [first, *changes["timestamp"], max(last, changes["timestamp"].iloc[-1])]
-            states = [changes["old_state"].iloc[0], *changes["new_state"]]
-            intervals = zip(states, times[:-1], times[1:], strict=True)
-            rows += [(str(circuit), state, start, stop) for state, start, stop in intervals if start < stop]
+            rows += [(str(circuit), *interval) for interval in _intervals(changes, first, last)]
     frame = pd.DataFrame(rows, columns=["circuit", "state", "start", "end"])
     return frame.astype({"circuit": "string", "state": "string", "start": _TIME, "end": _TIME})
 
@@ -229,6 +226,21 @@ def error_summary(frames: StateFrames) -> pd.DataFrame:
     ).reset_index()
     summary = summary.sort_values("count", ascending=False, kind="stable", ignore_index=True)
     return summary.astype({"count": "int64", "rescued": "int64", "first": _TIME, "last": _TIME})
+
+
+def _intervals(
+    changes: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp
+) -> list[tuple[str, pd.Timestamp, pd.Timestamp]]:
+    times = [first, *changes["timestamp"], last]
+    states = [changes["old_state"].iloc[0], *changes["new_state"]]
+    intervals: list[tuple[str, pd.Timestamp, pd.Timestamp]] = []
+    for state, start, stop in zip(states, times[:-1], times[1:], strict=True):
+        if start >= stop:
+            continue
+        # Where a probe took no time, the state before it went on.
+        begin = intervals.pop()[1] if intervals and intervals[-1][0] == state else start
+        intervals.append((state, begin, stop))
+    return intervals
 
 
 def _moments() -> list[tuple[str, str]]:

@@ -212,6 +212,15 @@ def test_a_damaged_file_is_refused(path: Path, make_intent: MakeIntent, table: s
     assert "the file is damaged" in refusal(path)
 
 
+def test_a_state_without_its_journal_is_refused(path: Path) -> None:
+    """A state that lost a table is refused, and not mended by making an empty journal."""
+    StateStore(path).close()
+    raw = sqlite3.connect(path)
+    raw.execute("DROP TABLE intents")
+    raw.close()
+    assert "opening failed: no such table: intents" in refusal(path)
+
+
 def test_a_cut_file_is_refused(path: Path, make_intent: MakeIntent) -> None:
     """A file that lost its end is damaged."""
     fill(path, make_intent)

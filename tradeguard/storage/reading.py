@@ -20,6 +20,8 @@ __all__ = ["read_state"]
 
 T = TypeVar("T")
 
+_PLAIN_TRIES = 3
+
 
 def read_state(path_or_url: str | Path, work: Callable[[Connection], T]) -> T:
     """Return what `work` returns on a connection that sees one moment of the state and cannot write.
@@ -28,7 +30,7 @@ def read_state(path_or_url: str | Path, work: Callable[[Connection], T]) -> T:
 
     Args:
         path_or_url: as for `StateStore`.
-        work: reads; it may be called twice, where a bot starts to write meanwhile.
+        work: reads; it is called again where a bot started to write meanwhile.
 
     Raises:
         ConfigurationException: there is no state, or it cannot be read.
@@ -37,13 +39,19 @@ def read_state(path_or_url: str | Path, work: Callable[[Connection], T]) -> T:
     if address.path is None:
         return _read(address, work)
     _require_file(address, address.path)
-    if not Path(f"{address.path}-wal").exists():
+    for _ in range(_PLAIN_TRIES):
+        if Path(f"{address.path}-wal").exists():
+            break
         before = _stamp(address.path)
         try:
-            return _read(_with_mode(address, address.path, immutable="1"), work)
+            result = _read(_with_mode(address, address.path, immutable="1"), work)
         except ConfigurationException:
             if _stamp(address.path) == before:
                 raise
+        else:
+            if _stamp(address.path) == before:
+                return result
+        # A bot has written to it meanwhile: what was read may be half old and half new.
     return _read(_with_mode(address, address.path, mode="ro"), work)
 
 
