@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage clean
+.PHONY: help demo test check format lint types contracts coverage bench soak docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -50,5 +50,15 @@ coverage: $(VENV)/.dev  ## the test suite with its coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
+bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
+	$(BIN)/python benchmarks/core.py $(ARGS)
+
+soak: $(VENV)/.dev  ## thousands of orders under hostile faults, audited
+	$(BIN)/python tests/soak/orders.py --orders 1000 --seeds 1 2 3 4 5 6 7 8 9 10 $(ARGS)
+
+docs: $(VENV)/.dev  ## build the documentation into build/docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo "open build/docs/index.html"
+
 clean:  ## remove what the other targets built
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist

@@ -51,7 +51,7 @@ class Wire:
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the HTTP answer."""
-        self.answer = Answer(status, {name.lower(): value for name, value in headers.items()})
+        self.answer = Answer(status, headers)
 
 
 WIRE: ContextVar[Wire | None] = ContextVar("tradeguard_ccxt_wire", default=None)

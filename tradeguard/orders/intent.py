@@ -75,7 +75,7 @@ class OrderIntent:
     exchange: str = ""
     account: str = ""
     operation: str = "create_order"
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     accept_until: float | None = None
     owner: str = ""
 
