@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tradeguard.breaker_config import CircuitBreakerState
 from tradeguard.listeners import Listeners
 
-__all__ = ["StateTransition", "TransitionFeed"]
+__all__ = ["StateChange", "StateTransition", "TransitionFeed"]
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +35,19 @@ class StateTransition:
     at: float
     timestamp: float
     reason: str
+
+
+class StateChange:
+    """A listener that tells an `on_state_change` of the two states."""
+
+    def __init__(self, on_state_change: Callable[[CircuitBreakerState, CircuitBreakerState], object]) -> None:
+        self._on_state_change = on_state_change
+
+    def __call__(self, event: StateTransition) -> None:
+        self._on_state_change(event.old_state, event.new_state)
+
+    def __repr__(self) -> str:
+        return f"on_state_change={self._on_state_change!r}"
 
 
 class TransitionFeed:

@@ -37,7 +37,7 @@ class PlainCallError(TypeError):
 
 def is_coroutine_callable(func: Callable[..., Any]) -> bool:
     """Tell whether calling `func`, a function, method, partial or object, makes a coroutine."""
-    return _is(inspect.iscoroutinefunction, func)
+    return _is(_makes_coroutine, func)
 
 
 def refuse_unguardable(func: object) -> None:
@@ -98,6 +98,14 @@ def adapt(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
         names = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
         kwargs = {name: value for name, value in kwargs.items() if name in names}
     return functools.partial(func, *args, **kwargs)
+
+
+def _makes_coroutine(func: Any) -> bool:
+    # Mocks and compiled functions are not functions to `inspect`, but tell the same by the flags of their code.
+    flags = getattr(getattr(func, "__code__", None), "co_flags", 0)
+    return inspect.iscoroutinefunction(func) or (
+        isinstance(flags, int) and bool(flags & inspect.CO_COROUTINE)
+    )
 
 
 def _is(test: Callable[[Any], bool], func: object) -> bool:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import Any, ClassVar, Final, Literal, ParamSpec, Self, TypeVar, cast, final
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar, cast
 
 from tradeguard.bounds import refuse, require_number
 from tradeguard.breaker_config import CircuitBreakerConfig, CircuitBreakerState
-from tradeguard.breaker_events import StateTransition, TransitionFeed
+from tradeguard.breaker_events import StateChange, StateTransition, TransitionFeed
 from tradeguard.breaker_machine import BreakerMachine, Rejection, Ticket
+from tradeguard.breaker_permit import Permit, Verdict
+from tradeguard.breaker_registry import BreakerRegistry
 from tradeguard.breaker_snapshot import MachineSnapshot
+from tradeguard.breaker_statistics import BreakerCounts, CircuitBreakerStatistics
 from tradeguard.callables import COROUTINE, PlainCallError, awaited, operation_name, refuse_coroutine
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.deadlines import bounded
@@ -42,85 +42,10 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Verdict = Literal["successful", "failed", "neutral"]
-
 _NEUTRAL: Final = (CircuitBreakerOpenError, PlainCallError)
 _NO_TICKET: Final = Ticket(0)
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitBreakerStatistics:
-    """What a circuit has seen since it was made; `reset` leaves the totals alone.
-
-    Attributes:
-        state: now.
-        total_calls: calls that were let through and have ended.
-        successful_calls: of these.
-        failed_calls: of these.
-        neutral_calls: of these: cancelled, interrupted, or failed in a way that does not count.
-        slow_calls: of these: lasted `slow_call_duration` or longer.
-        late_results: of these: came too late to count, as the circuit had changed its state meanwhile.
-        rejected_calls: calls that were not let through, or, with `monitor_only`, would not have been.
-        times_opened: changes to OPEN.
-        consecutive_failures: now.
-        listener_errors: how often a listener or `on_state_change` raised.
-    """
-
-    state: CircuitBreakerState
-    total_calls: int
-    successful_calls: int
-    failed_calls: int
-    neutral_calls: int
-    slow_calls: int
-    late_results: int
-    rejected_calls: int
-    times_opened: int
-    consecutive_failures: int
-    listener_errors: int
-
-
-@final
-class Permit:
-    """The admission of one call that cannot be wrapped; say once how it ended.
-
-    As a context manager it does so itself: a block that ends well is a success, an exception is judged as the
-    config says. Only the first word counts. A trial of whose end nothing is heard loses its place after
-    `half_open_timeout`.
-    """
-
-    __slots__ = ("_breaker", "_started", "_ticket", "settled")
-
-    def __init__(self, breaker: CircuitBreaker, ticket: Ticket, started: float) -> None:
-        self._breaker = breaker
-        self._ticket = ticket
-        self._started = started
-        self.settled = False
-
-    def success(self) -> None:
-        """Say that the call succeeded."""
-        self._breaker.conclude(self._ticket, "successful", None, permit=self, started=self._started)
-
-    def failure(self, error: BaseException | None = None) -> None:
-        """Say that the call failed; an `error` that the config ignores makes it neutral."""
-        verdict = self._breaker.judge(error)
-        self._breaker.conclude(self._ticket, verdict, error, permit=self, started=self._started)
-
-    def release(self) -> None:
-        """Say that the call was neither: it was cancelled, or never made."""
-        self._breaker.conclude(self._ticket, "neutral", None, permit=self, started=self._started)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.success()
-        else:
-            self.failure(error)
 
 
 class CircuitBreaker:
@@ -136,15 +61,12 @@ class CircuitBreaker:
         config: as given.
         clock: as given.
         machine: the state machine; read `calm` of it and no more.
-        happy_calls: counts the calls that succeed while all is well.
 
     Raises:
         ConfigurationException: if an argument is of the wrong kind.
     """
 
-    _living: ClassVar[weakref.WeakSet[CircuitBreaker]] = weakref.WeakSet()
-    _named: ClassVar[dict[str, CircuitBreaker]] = {}
-    _registry_lock: ClassVar[threading.Lock] = threading.Lock()
+    _registry: ClassVar[BreakerRegistry[CircuitBreaker]] = BreakerRegistry()
 
     def __init__(
         self, name: str, config: CircuitBreakerConfig | None = None, *, clock: Clock | None = None
@@ -159,20 +81,15 @@ class CircuitBreaker:
         self._ignored = cast("tuple[type[Exception], ...]", self.config.ignore_exceptions)
         self._recorded = cast("tuple[type[Exception], ...]", self.config.record_exceptions)
         self.machine = BreakerMachine(self.config)
-        self.happy_calls = Tally()
-        self._adopted = [self.happy_calls]
         self._lock = threading.Lock()
-        self._counts: dict[str, int] = dict.fromkeys(
-            ("successful", "failed", "neutral", "slow", "late", "rejected", "opened"), 0
-        )
+        self._counts = BreakerCounts()
+        self._count_happy_call = self._counts.happy_calls.increment
         self._cause: BaseException | None = None
         self._feed = TransitionFeed()
         self._workers = Workers(name)
-        callback = self.config.on_state_change
-        if callback is not None:
-            self._feed.listeners.add(lambda event: callback(event.old_state, event.new_state))
-        with self._registry_lock:
-            self._living.add(self)
+        if self.config.on_state_change is not None:
+            self._feed.listeners.add(StateChange(self.config.on_state_change))
+        self._registry.add(self)
 
     def call(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return `func(*args, **kwargs)`.
@@ -195,7 +112,7 @@ class CircuitBreaker:
         if type(result) is COROUTINE:
             refuse_coroutine(result)
         if self.machine.calm == generation:
-            self.happy_calls.increment()
+            self._count_happy_call()
         else:
             self.conclude(Ticket(generation), "successful", None)
         return result
@@ -223,7 +140,7 @@ class CircuitBreaker:
             ticket = self.machine.admit(now)
             self._fetch_events()
             if isinstance(ticket, Rejection):
-                self._counts["rejected"] += 1
+                self._counts.add("rejected")
             cause = self._cause
         self._feed.deliver()
         if isinstance(ticket, Ticket):
@@ -322,28 +239,14 @@ class CircuitBreaker:
         """What the circuit has seen so far, exactly."""
         state = self.get_state()
         with self._lock:
-            counts = dict(self._counts)
-            consecutive = self.machine.consecutive_failures
-            successful = counts["successful"] + sum(tally.value() for tally in self._adopted)
-        return CircuitBreakerStatistics(
-            state=state,
-            total_calls=successful + counts["failed"] + counts["neutral"],
-            successful_calls=successful,
-            failed_calls=counts["failed"],
-            neutral_calls=counts["neutral"],
-            slow_calls=counts["slow"],
-            late_results=counts["late"],
-            rejected_calls=counts["rejected"],
-            times_opened=counts["opened"],
-            consecutive_failures=consecutive,
-            listener_errors=self._feed.listeners.failed,
-        )
+            return self._counts.statistics(
+                state, self.machine.consecutive_failures, self._feed.listeners.failed
+            )
 
     @classmethod
     def registry(cls) -> Mapping[str, CircuitBreaker]:
         """Return the circuits of this process by name; of several with one name, one of them."""
-        with cls._registry_lock:
-            return {**{breaker.name: breaker for breaker in cls._living}, **cls._named}
+        return cls._registry.by_name()
 
     @classmethod
     def named(
@@ -354,12 +257,11 @@ class CircuitBreaker:
         Raises:
             ConfigurationException: if it was made with another config or another clock.
         """
-        wanted = CircuitBreaker(name, config, clock=clock)
-        with cls._registry_lock:
-            breaker = cls._named.setdefault(name, wanted)
-        if breaker.config != wanted.config or (clock is not None and clock is not breaker.clock):
+        breaker = cls._registry.share(name, lambda: cls(name, config, clock=clock))
+        wanted = CircuitBreakerConfig() if config is None else config
+        if breaker.config != wanted or (clock is not None and clock is not breaker.clock):
             raise ConfigurationException(
-                f"the circuit {name!r} exists with another config: {breaker.config!r}, not {wanted.config!r}",
+                f"the circuit {name!r} exists with another config: {breaker.config!r}, not {wanted!r}",
                 circuit=name,
             )
         return breaker
@@ -367,7 +269,7 @@ class CircuitBreaker:
     def adopt(self, tally: Tally) -> None:
         """Count the calls of `tally` as successful."""
         with self._lock:
-            self._adopted.append(tally)
+            self._counts.adopt(tally)
 
     def judge(self, error: BaseException | None) -> Verdict:
         """Return what a call counts as that failed with `error`."""
@@ -401,13 +303,13 @@ class CircuitBreaker:
                 counted = self.machine.fail(ticket, now, slow=slow)
             else:
                 counted = self.machine.leave(ticket, now)
-            self._counts[verdict] += 1
-            self._counts["slow"] += slow
-            self._counts["late"] += not counted and ticket is not _NO_TICKET
+            self._counts.add(verdict)
+            if slow:
+                self._counts.add("slow")
+            if not counted and ticket is not _NO_TICKET:
+                self._counts.add("late")
             if counted and verdict == "failed":
                 self._cause = error
-            elif self.machine.calm:
-                self._cause = None  # all is well: its frames need not be kept alive
             self._fetch_events()
         self._feed.deliver()
 
@@ -424,18 +326,21 @@ class CircuitBreaker:
         self._feed.deliver()
 
     def _fetch_events(self) -> None:
-        transitions = self.machine.transitions
-        if not transitions:
+        machine = self.machine
+        if machine.state is CircuitBreakerState.CLOSED and not machine.consecutive_failures:
+            self._cause = None  # all is well: an error need not keep its frames alive
+        if not machine.transitions:
             return
         timestamp = self.clock.time()
-        for old, new, at, reason in transitions:
-            self._counts["opened"] += new is CircuitBreakerState.OPEN
+        for old, new, at, reason in machine.transitions:
+            if new is CircuitBreakerState.OPEN:
+                self._counts.add("opened")
             self._feed.post(
                 StateTransition(
                     name=self.name, old_state=old, new_state=new, at=at, timestamp=timestamp, reason=reason
                 )
             )
-        transitions.clear()
+        machine.transitions.clear()
 
     def __repr__(self) -> str:
         return f"CircuitBreaker({self.name!r}, {self.machine.state.value})"

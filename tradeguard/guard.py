@@ -238,8 +238,11 @@ class Guard:
         def attempt() -> T:
             nonlocal failure
             if failure is not None:
-                error, failure = failure, None
-                raise error
+                first, failure = failure, None
+                try:
+                    raise first
+                finally:
+                    del first  # its traceback refers to this frame
             with self._admission(run):
                 seconds = self._seconds() if self.interruptible else self.timeout
                 if seconds is None:
@@ -272,8 +275,11 @@ class Guard:
         async def attempt() -> T:
             nonlocal failure
             if failure is not None:
-                error, failure = failure, None
-                raise error
+                first, failure = failure, None
+                try:
+                    raise first
+                finally:
+                    del first  # its traceback refers to this frame
             with self._admission(run):
                 seconds = self._seconds()
                 if seconds is None:

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tradeguard.callables import PlainCallError
 from tradeguard.circuit_breaker import CircuitBreaker
@@ -15,6 +15,8 @@ from tradeguard.retry_run import Retrying, RetryRun
 from tradeguard.severity import ErrorSeverity
 
 __all__ = ["GuardParts", "GuardedRun", "Monitor"]
+
+_NO_FAILURES: Final = (CircuitBreakerOpenError, PlainCallError)
 
 _logger = logging.getLogger(__name__)
 
@@ -152,9 +154,10 @@ class GuardedRun(RetryRun):
             return None
         if self._waits >= self.manager.config.max_attempts:
             return None
-        # Whoever finds all trial places taken is told no time: the backoff keeps him from asking on and on.
-        delay = max(breaker.open_seconds(), self.manager.backoff.delay(self._waits + 1))
         self._waits += 1
+        delay = breaker.open_seconds()
+        if delay == 0.0:  # all trial places are taken, and nobody knows for how long
+            delay = self.manager.backoff.delay(self._waits)
         return delay if self.fits(delay) else None
 
     def _count(self, **ends: int) -> None:
@@ -163,7 +166,7 @@ class GuardedRun(RetryRun):
 
     def _record(self, error: Exception, severity: ErrorSeverity, *, rescued: bool, **facts: Any) -> None:
         monitor = self._guard.monitor
-        if monitor is None or error is self._rejection or isinstance(error, PlainCallError):
+        if monitor is None or isinstance(error, _NO_FAILURES):
             return
         context = {"operation": self.what, "attempt": self.attempt, "rescued": rescued, **facts}
         try:

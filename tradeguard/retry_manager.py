@@ -12,6 +12,7 @@ from tradeguard.backoff import RetryStrategy
 from tradeguard.bounds import refuse
 from tradeguard.callables import awaited, operation_name, refuse_coroutine
 from tradeguard.clock import SYSTEM_CLOCK, Clock
+from tradeguard.deadlines import bounded
 from tradeguard.retry_budget import RetryBudget
 from tradeguard.retry_config import RetryConfig
 from tradeguard.retry_run import RetryRun
@@ -76,7 +77,7 @@ class RetryManager:
         if seconds is None:
             attempt = partial(func, *args, **kwargs)
         else:
-            attempt = partial(self._workers.run, seconds, func, args, kwargs)
+            attempt = partial(self._in_time, seconds, func, args, kwargs)
         return self.drive(RetryRun(self, operation_name(func)), attempt)
 
     async def execute_async(self, func: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -93,7 +94,7 @@ class RetryManager:
         async def attempt() -> T:
             if seconds is None:
                 return await awaited(func(*args, **kwargs))
-            return await await_within(seconds, awaited(func(*args, **kwargs)), what)
+            return await await_within(bounded(seconds), awaited(func(*args, **kwargs)), what)
 
         return await self.drive_async(RetryRun(self, what), attempt)
 
@@ -158,6 +159,11 @@ class RetryManager:
                         return result
                 await self.clock.sleep_async(delay)
                 run.slept(delay)
+
+    def _in_time(
+        self, seconds: float, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
+        return self._workers.run(bounded(seconds), func, args, kwargs)
 
     def record(self, outcome: str, attempts: int, delay: float) -> None:
         """Count a finished call: `successful`, `failed` or `cancelled`."""
