@@ -99,7 +99,7 @@ def test_resting_order_fills_as_maker_when_the_market_reaches_it(on: Any, clock:
 
 def test_resting_order_fills_in_parts_as_the_market_trades(on: Any, clock: ManualClock) -> None:
     rows = [*STEADY, [180_000, 100.0, 100.0, 95.0, 95.0, 4.0], [240_000, 95.0, 95.0, 95.0, 95.0, 400.0]]
-    exchange, client = on(rows)
+    _, client = on(rows)
     order = client.create_order("ETH/USDT", "limit", "buy", 20, 95)
     clock.advance(1.999)
     part = client.fetch_order(order["id"], "ETH/USDT")

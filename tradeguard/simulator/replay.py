@@ -65,7 +65,9 @@ class ReplayMarket:
 
     def listings(self, seed: int) -> tuple[Listing]:
         """Return the symbol's listing; the seed decides what happens within each candle."""
-        rules = rules_for(self._symbol, self._rows[0][4], _tick_of(self._rows))
+        price = self._rows[0][4]
+        tick_size = min(_tick_of(self._rows), rules_for(self._symbol, price).tick_size)
+        rules = rules_for(self._symbol, price, tick_size)
         return (
             Listing(
                 rules=rules,

@@ -16,6 +16,8 @@ __all__ = ["broken", "error_reply", "html_page", "json_reply", "maintenance", "s
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _CLOSE_TIME = 6
+# The change goes with the price: a client could work the one out of the other.
+_PRICES = ("lastPrice", "price", "bidPrice", "askPrice", "openPrice", "priceChange", "priceChangePercent")
 
 
 def json_reply(payload: object, status: int = 200) -> HttpReply:
@@ -82,7 +84,7 @@ def spoilt(reply: HttpReply, fault: Fault, now_ms: int) -> HttpReply:
         return reply
     data = json.loads(reply.body)
     if isinstance(data, dict) and fault.kind is FaultKind.MISSING_VALUES:
-        data.update({name: None for name in ("lastPrice", "price", "bidPrice", "askPrice") if name in data})
+        data.update({name: None for name in _PRICES if name in data})
     elif isinstance(data, list) and data and isinstance(data[0], list):
         _spoil_newest(data, fault.kind, now_ms)
     return json_reply(data)
