@@ -109,6 +109,35 @@ def test_the_password_is_masked_in_what_a_server_says() -> None:
     database.close()
 
 
+def test_closing_waits_for_the_statement_under_way(path: Path) -> None:
+    """A thread that is writing finishes first; one that comes later is told that the state is closed."""
+    database = Database(Address.parse(path))
+    lent, finish = threading.Event(), threading.Event()
+    written: list[int] = []
+
+    def write() -> None:
+        with database.connect(RecoveryException, "writing") as connection:
+            lent.set()
+            finish.wait()
+            written.append(connection.execute(text("INSERT INTO meta VALUES ('a', 'b')")).rowcount)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    lent.wait()
+    closer = threading.Thread(target=database.close)
+    closer.start()
+    finish.set()
+    closer.join()
+    writer.join()
+    assert written == [1]
+    with (
+        pytest.raises(RecoveryException, match="writing again failed: it is closed"),
+        database.connect(RecoveryException, "writing again"),
+    ):
+        pass
+    database.close()
+
+
 def test_an_error_without_a_text_is_named_by_its_kind(database: Database) -> None:
     """No message ends in nothing."""
     assert database.explain(ValueError()) == "ValueError"

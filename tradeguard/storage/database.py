@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Pool, create_engine, event
@@ -73,8 +73,10 @@ class Database:
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
         self._closed = True
-        self._durable.dispose()
-        self._relaxed.dispose()
+        # A statement that is under way is waited for, since its connection would else be left open.
+        with self._held():
+            self._durable.dispose()
+            self._relaxed.dispose()
 
     def explain(self, error: Exception) -> str:
         """Return one line that says why `error` came, with secrets masked."""
@@ -102,18 +104,24 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if self._closed:
-            raise _UnavailableError("it is closed")
-        if not self._gated:
+        with self._held() if self._gated else nullcontext(True) as held:
+            if not held:
+                raise _UnavailableError(
+                    f"another thread has been writing for more than {self._lock_timeout:g} s"
+                )
+            if self._closed:
+                raise _UnavailableError("it is closed")
             yield
-            return
+
+    @contextmanager
+    def _held(self) -> Iterator[bool]:
         gate = self._gate  # a child process gets another one
-        if not gate.acquire(timeout=self._lock_timeout):
-            raise _UnavailableError(f"another thread has been writing for more than {self._lock_timeout:g} s")
+        held = gate.acquire(timeout=self._lock_timeout)
         try:
-            yield
+            yield held
         finally:
-            gate.release()
+            if held:
+                gate.release()
 
     def _before_fork(self) -> None:
         # Forking beats waiting for ever: after the bound the child abandons what it inherits, below.
