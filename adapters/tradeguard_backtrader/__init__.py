@@ -1,1 +1,10 @@
-"""Placeholder."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backtrader on a guarded exchange: a store, a feed and a broker that outlive outages."""
+
+from tradeguard_backtrader.broker import GuardedBroker
+from tradeguard_backtrader.config import StoreConfig
+from tradeguard_backtrader.feed import GuardedFeed
+from tradeguard_backtrader.store import GuardedStore
+from tradeguard_backtrader.workers import InlineWorkers, ThreadWorkers
+
+__all__ = ["GuardedBroker", "GuardedFeed", "GuardedStore", "InlineWorkers", "StoreConfig", "ThreadWorkers"]

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The account in the background: what it holds as the run begins, its open orders, its balances."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from tradeguard.clock import Clock
+from tradeguard.orders.errors import JournalError
+from tradeguard_backtrader.broker_events import Adopted, AdoptedOrder, BalanceSeen, BrokerEvent
+from tradeguard_backtrader.config import StoreConfig
+from tradeguard_backtrader.failures import CallFailedError, ask, is_denied, wait_hint
+from tradeguard_backtrader.fills import ZERO, FillBook, exact
+from tradeguard_backtrader.order_watch import OrderWatch, Watched
+from tradeguard_backtrader.snapshot import snapshot_of
+from tradeguard_backtrader.submission import Arrival, Traffic
+from tradeguard_backtrader.workers import Worker
+
+__all__ = ["AccountDesk"]
+
+_DENIED_PAUSE = 30.0  # a key that was refused may be allowed again, but not soon
+_RATE_AGE = 300.0  # seconds for which a price serves to convert fees
+
+
+class AccountDesk:
+    """Follows one account; `step` is what a worker calls.
+
+    Args:
+        exchange: anything with ccxt's unified methods.
+        load_markets: returns the exchange's markets by symbol.
+        symbols: the symbols that are traded; those that the exchange does not have are left out.
+        config: pauses and patience.
+        clock: measures.
+        post: takes each event; called in the worker's thread.
+        notify: tells `notify_store` a kind and a text.
+        traffic: the orders on their way.
+
+    Attributes:
+        denied: the error with which the exchange refused the key, or None.
+        is_settled: whether it is known what the account holds, or that it will not be told.
+    """
+
+    worker: Worker
+
+    def __init__(
+        self,
+        exchange: Any,
+        load_markets: Callable[[], Mapping[str, Any]],
+        symbols: Iterable[str],
+        config: StoreConfig,
+        clock: Clock,
+        post: Callable[[BrokerEvent], None],
+        notify: Callable[..., None],
+        traffic: Traffic,
+    ) -> None:
+        self.denied: BaseException | None = None
+        self.is_settled = False
+        self._exchange = exchange
+        self._load_markets = load_markets
+        self._symbols = tuple(symbols)
+        self._config = config
+        self._clock = clock
+        self._post = post
+        self._notify = notify
+        self._traffic = traffic
+        self._watch = OrderWatch(exchange, clock, config.patience, self._rate, post)
+        self._arrivals: deque[Arrival | Watched] = deque()
+        self._adopted = False
+        self._unclaimed: dict[str, Watched] = {}
+        self._rates: dict[tuple[str, str], tuple[Decimal | None, float]] = {}
+        self._look_at = self._balance_at = clock.monotonic()
+        self._failures = 0
+
+    # -- called by the loop and by other workers -----------------------------------------------------------------
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Follow up an order that the exchange has taken."""
+        self._arrivals.append(arrival)
+        self.worker.wake()
+
+    def claim(self, ref: int, order: AdoptedOrder) -> None:
+        """Follow up an adopted order under Backtrader's number `ref`."""
+        watched = self._unclaimed.pop(str(order.order["id"]))
+        watched.ref = ref
+        self._arrivals.append(watched)
+        self.worker.wake()
+
+    def disown(self) -> None:
+        """Leave the open orders that were found alone."""
+        self._unclaimed.clear()
+
+    def look_soon(self) -> None:
+        """Look at the open orders without waiting for their turn."""
+        self._look_at = self._clock.monotonic()
+        self.worker.wake()
+
+    def refresh_soon(self) -> None:
+        """Refresh the balances without waiting for their turn."""
+        self._balance_at = self._clock.monotonic()
+        self.worker.wake()
+
+    # -- the step -----------------------------------------------------------------------------------------------
+
+    def step(self) -> float | None:
+        """Do what is due, and return the seconds until something is."""
+        try:
+            if not self._adopted:
+                self._adopt()
+            else:
+                self._follow()
+        except CallFailedError as failed:
+            return self._failed(failed.error)
+        self._failures, self.denied = 0, None
+        if not self._adopted:
+            return self._config.order_poll / 5
+        due = min(self._balance_at, self._look_at) if len(self._watch) else self._balance_at
+        return max(due - self._clock.monotonic(), 0.0)
+
+    def _follow(self) -> None:
+        while self._arrivals:
+            self._take(self._arrivals[0])
+            self._arrivals.popleft()  # only now: what failed is taken again
+        now = self._clock.monotonic()
+        if len(self._watch) and now >= self._look_at:
+            self._look_at = now + self._config.order_poll
+            self._watch.look()
+        if now >= self._balance_at:
+            self._refresh()
+
+    def _take(self, arrival: Arrival | Watched) -> None:
+        if isinstance(arrival, Watched):
+            self._watch.add(arrival)
+            return
+        request, answer = arrival.ticket.request, arrival.answer
+        watched = Watched(
+            request.ref, str(arrival.ticket.order_id), request.symbol, FillBook(request.exact_amount)
+        )
+        self._watch.add(watched)
+        self._look_at = self._clock.monotonic()
+        if answer.get("status") is not None:
+            self._watch.take(watched, answer)
+            if answer["status"] == "open":
+                self._look_at += self._config.order_poll
+
+    def _refresh(self) -> None:
+        """Tell the balances, if they fit the fills that were told: no order moved while they were fetched."""
+        now = self._clock.monotonic()
+        self._balance_at = now + min(self._config.order_poll, self._config.balance_refresh)
+        mark, filled = self._traffic.mark(), self._watch.filled()
+        if not self._traffic.is_quiet or self._unclaimed:
+            return
+        answer = ask(self._exchange.fetch_balance)
+        if len(self._watch):
+            self._watch.look()
+        if self._watch.filled() == filled and self._traffic.mark() == mark and not self._arrivals:
+            self._post(BalanceSeen(snapshot_of(answer, now)))
+            self._balance_at = now + self._config.balance_refresh
+
+    # -- the beginning ------------------------------------------------------------------------------------------
+
+    def _adopt(self) -> None:
+        """Tell balances and open orders, if none of these moved in between."""
+        markets = ask(self._load_markets)
+        symbols = [symbol for symbol in self._symbols if (markets.get(symbol) or {}).get("spot")]
+        self._recover()
+        now = self._clock.monotonic()
+        before = self._open_orders(symbols)
+        answer = ask(self._exchange.fetch_balance)
+        after = self._open_orders(symbols)
+        if {key: order.get("filled") for key, order in before.items()} != {
+            key: order.get("filled") for key, order in after.items()
+        }:
+            return
+        adopted = [self._adopted_order(order) for order in after.values()]
+        self._balance_at = now + self._config.balance_refresh
+        prices = {symbol: self._asked_rate(*symbol.split("/")) for symbol in symbols}
+        known = {symbol: ZERO if price is None else price for symbol, price in prices.items()}
+        self._post(Adopted(snapshot_of(answer, now), adopted, known))
+        self._adopted = self.is_settled = True
+
+    def _recover(self) -> None:
+        """Have the guarded exchange resolve what a former process left open."""
+        if not hasattr(self._exchange, "recover_orders"):
+            return
+        try:
+            ask(self._exchange.recover_orders)
+        except CallFailedError as failed:
+            if not isinstance(failed.error, JournalError):
+                raise
+            # Every order will be refused for the same reason; candles need no journal.
+            self._notify("account", f"orders cannot be recovered: {failed}", error=failed.error)
+
+    def _open_orders(self, symbols: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        if not self._exchange.has.get("fetchOpenOrders"):
+            return {}
+        orders = [order for symbol in symbols for order in ask(self._exchange.fetch_open_orders, symbol)]
+        return {str(order["id"]): order for order in orders}
+
+    def _adopted_order(self, order: Mapping[str, Any]) -> AdoptedOrder:
+        """Count what was filled before the run, so that it is not told as new."""
+        order_id = str(order["id"])
+        watched = Watched(0, order_id, str(order["symbol"]), FillBook(exact(order.get("amount"))))
+        if exact(order.get("filled")) > ZERO:
+            self._watch.count(watched, order)
+        self._unclaimed[order_id] = watched
+        return AdoptedOrder(order, float(watched.book.remaining))
+
+    # -- failures and rates -------------------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> float:
+        self._failures += 1
+        if is_denied(error):
+            self.denied, self.is_settled = error, True
+        if self._failures == 1:
+            self._notify("account", f"the account cannot be read: {error}", error=error)
+        if is_denied(error):
+            return _DENIED_PAUSE
+        hint = wait_hint(error)
+        backoff = self._config.retry_pause * 2.0 ** min(self._failures - 1, 30)
+        return min(backoff if hint is None else max(hint, 0.05), self._config.max_retry_pause)
+
+    def _rate(self, currency: str, quote: str) -> Decimal | None:
+        """Return the price of `currency` in `quote`, some minutes old at most; None where nobody tells it."""
+        known = self._rates.get((currency, quote))
+        if known is not None and self._clock.monotonic() - known[1] < _RATE_AGE:
+            return known[0]
+        rate = self._asked_rate(currency, quote)
+        self._rates[currency, quote] = (rate, self._clock.monotonic())
+        if rate is None:
+            self._notify("fee", f"fees in {currency} count as 0 {quote}: nobody tells their price")
+        return rate
+
+    def _asked_rate(self, currency: str, quote: str) -> Decimal | None:
+        markets = self._exchange.markets or {}
+        for symbol, inverse in ((f"{currency}/{quote}", False), (f"{quote}/{currency}", True)):
+            if symbol not in markets:
+                continue
+            try:
+                last = exact(ask(self._exchange.fetch_ticker, symbol).get("last"))
+            except CallFailedError as failed:
+                self._notify("fee", f"{symbol} has no price now: {failed}")
+                continue
+            if last > 0:
+                return 1 / last if inverse else last
+        return None

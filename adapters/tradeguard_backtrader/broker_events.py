@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What background work tells the broker, in the order in which it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradeguard_backtrader.fills import Fill
+from tradeguard_backtrader.snapshot import Snapshot
+
+__all__ = [
+    "Adopted",
+    "AdoptedOrder",
+    "BalanceSeen",
+    "BrokerEvent",
+    "InDoubt",
+    "OrderSeen",
+    "Placed",
+    "Refused",
+    "Withdrawn",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The exchange has the order `ref` under `order_id`."""
+
+    ref: int
+    order_id: str
+    client_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The order `ref` is certain not to be at the exchange."""
+
+    ref: int
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The order `ref` may be at the exchange."""
+
+    ref: int
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The order `ref` was cancelled before it was sent."""
+
+    ref: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """The exchange's word on the order `ref`.
+
+    Attributes:
+        ref: Backtrader's number of the order.
+        status: ccxt's status: `open`, `closed`, `canceled`, `expired` or `rejected`; final only when all fills
+            are told.
+        fills: fills, among them all that were not told before.
+    """
+
+    ref: int
+    status: str
+    fills: Sequence[Fill] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceSeen:
+    """The account's balances, with all fills in them that were told before this, and no other."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedOrder:
+    """An open order that was there before the run.
+
+    Attributes:
+        order: as ccxt gives it.
+        remaining: base currency that is not filled yet.
+    """
+
+    order: Mapping[str, Any]
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What the account holds as the run begins.
+
+    Attributes:
+        snapshot: its balances.
+        orders: its open orders.
+        prices: the last price of each symbol that is traded, quote currency per base; 0 where nobody tells it.
+    """
+
+    snapshot: Snapshot
+    orders: Sequence[AdoptedOrder]
+    prices: Mapping[str, Decimal]
+
+
+BrokerEvent = Placed | Refused | InDoubt | Withdrawn | OrderSeen | BalanceSeen | Adopted

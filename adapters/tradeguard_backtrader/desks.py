@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The background of a broker: its account, its orders on their way, its cancels and its doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tradeguard_backtrader.account import AccountDesk
+from tradeguard_backtrader.broker_events import BrokerEvent
+from tradeguard_backtrader.doubts import DoubtDesk
+from tradeguard_backtrader.submission import CancelLane, OrderTicket, SubmitLane, Traffic
+
+__all__ = ["Desks"]
+
+
+class Desks:
+    """Everything of a broker that talks to the exchange, each on a worker of its own.
+
+    So a fetch that hangs delays no order, and an order in trouble delays none of another symbol and no cancel.
+
+    Args:
+        store: the `GuardedStore`.
+        symbols: the symbols that are traded.
+        post: takes each event; called by workers.
+
+    Attributes:
+        account: the account.
+    """
+
+    def __init__(self, store: Any, symbols: Iterable[str], post: Callable[[BrokerEvent], None]) -> None:
+        self._store = store
+        self._post = post
+        config = store.config
+        self._traffic = Traffic()
+        self.account = AccountDesk(
+            store.exchange,
+            store.load_markets,
+            symbols,
+            config,
+            store.clock,
+            post,
+            store.notify,
+            self._traffic,
+        )
+        self._doubts = DoubtDesk(store.exchange, post, self.account.arrived, config, store.clock)
+        self._cancels = CancelLane(
+            store.exchange,
+            self.account.look_soon,
+            self._cancel_failed,
+            (config.retry_pause, config.max_retry_pause),
+        )
+        self._lanes: dict[str, SubmitLane] = {}
+        for name, desk in (("account", self.account), ("doubts", self._doubts), ("cancels", self._cancels)):
+            self._employ(name, desk)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no order and no cancel is on its way."""
+        return self._traffic.is_quiet and self._cancels.is_quiet
+
+    def send(self, ticket: OrderTicket) -> None:
+        """Have an order sent."""
+        symbol = ticket.request.symbol
+        if symbol not in self._lanes:
+            lane = SubmitLane(
+                self._store.exchange, self._post, self.account.arrived, self._doubts.add, self._traffic
+            )
+            self._lanes[symbol] = lane
+            self._employ(f"orders-{symbol}", lane)
+        self._lanes[symbol].send(ticket)
+
+    def cancel(self, ticket: OrderTicket) -> None:
+        """Have an order cancelled: before it is sent, else at the exchange, else as soon as it is known there."""
+        ticket.withdrawn = True
+        if ticket.order_id is not None:
+            self._cancels.send(ticket)
+
+    def _employ(self, name: str, desk: Any) -> None:
+        desk.worker = self._store.workers.start(name, desk.step)
+
+    def _cancel_failed(self, ticket: OrderTicket, error: BaseException) -> None:
+        request = ticket.request
+        text = f"order {request.ref} on {request.symbol} could not be cancelled yet: {error}"
+        self._store.notify("cancel_failed", text, ref=request.ref, error=error)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GuardedFeed: closed candles of a ccxt exchange as a Backtrader data feed that outlives outages."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import backtrader as bt
+
+from tradeguard.exceptions import ConfigurationException
+from tradeguard_backtrader.candles import Candle, Gap
+from tradeguard_backtrader.failures import unknown_symbol_error
+from tradeguard_backtrader.feed_events import (
+    Answered,
+    Broken,
+    CaughtUp,
+    Denied,
+    Ended,
+    Event,
+    Filled,
+    UnknownSymbol,
+)
+from tradeguard_backtrader.feed_status import FeedState, FeedStatus
+from tradeguard_backtrader.lifecycle import guard_run
+from tradeguard_backtrader.poller import CandlePoller, PollPlan
+from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
+from tradeguard_backtrader.timeframes import supported_timeframe
+
+__all__ = ["GuardedFeed"]
+
+_NO_WAIT = 0.05  # seconds between two looks where the loop may not turn
+
+
+class GuardedFeed(bt.feed.DataBase):
+    """Closed candles of one market: history first, then live, with every gap of an outage filled in order.
+
+    Made by `GuardedStore.getdata(dataname="ETH/BTC", timeframe=…, compression=…)`. A bar's stamp is the time
+    of its close in UTC. `notify_data` gets DELAYED while bars are old, LIVE when they are not, CONNBROKEN once
+    at an outage, DISCONNECTED at the end, NOTSUPPORTED_TF for a timeframe that the exchange lacks.
+
+    Params:
+        store: the `GuardedStore`; `getdata` sets it.
+        history: how many closed candles to begin with where no `fromdate` is given, >= 0.
+        historical: end where the history ends; allows `preload` and `runonce`.
+        bars: end after so many bars that closed after the start; None for no end but `todate`.
+        page: candles a request; None for as many as the exchange gives.
+        qcheck: how long, in seconds, the loop waits for a candle before it turns again.
+    """
+
+    params = (
+        ("store", None),
+        ("history", 100),
+        ("historical", False),
+        ("bars", None),
+        ("page", None),
+        ("qcheck", 0.5),
+    )
+
+    _poller: CandlePoller | None = None
+
+    def __init__(self) -> None:
+        self._mail: deque[Event] = deque()
+
+    # -- what Cerebro asks ------------------------------------------------------------------------------------
+
+    def setenvironment(self, env: Any) -> None:
+        """Make the store and the end of the run known to Cerebro."""
+        super().setenvironment(env)
+        env.addstore(self._required_store())
+        guard_run(env)
+
+    def islive(self) -> bool:
+        """Whether bars come as time goes by; turns preloading off."""
+        return not self.p.historical
+
+    def haslivedata(self) -> bool:
+        """Whether a turn of the loop would bring something without waiting."""
+        return bool(self._mail) and self._store.is_ready()
+
+    def start(self) -> None:
+        """Begin to poll.
+
+        Waits for the first answer at most `start_patience`; an outage only delays the bars.
+
+        Raises:
+            DataFeedException: the exchange has no such symbol.
+        """
+        super().start()
+        self._start_finish()
+        self._store = self._required_store()
+        self._store.start(data=self)
+        self._mail.clear()
+        self._status = FeedStatus()
+        self._live_bars = 0
+        self._last_close_ms: int | None = None
+        # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
+        self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
+        exchange = self._store.exchange
+        timeframe = supported_timeframe(
+            self.p.timeframe, self.p.compression, getattr(exchange, "timeframes", None) or ()
+        )
+        self._poller = None
+        if timeframe is None:
+            self._enter(self._status.unsupported())
+            return
+        self._length_ms = timeframe.duration_ms
+        plan = PollPlan(
+            symbol=self.p.dataname,
+            timeframe=timeframe,
+            from_ms=epoch_ms(self.fromdate),
+            to_ms=epoch_ms(self.todate),
+            history=self.p.history,
+            historical=self.p.historical,
+            page=self.p.page,
+        )
+        store = self._store
+        self._poller = CandlePoller(
+            exchange,
+            store.load_markets,
+            plan,
+            store.config,
+            store.time,
+            self._mail.append,
+            self._mail.__len__,
+        )
+        store.workers.start(f"candles-{self.p.dataname}", self._poller.step)
+        store.workers.wait_for(lambda: bool(self._mail), store.config.start_patience)
+        if self._mail and isinstance(self._mail[0], UnknownSymbol):
+            raise unknown_symbol_error(exchange, self._mail[0])
+
+    def stop(self) -> None:
+        """Poll no more."""
+        super().stop()
+        if self._poller is not None:
+            self._poller.stop()
+
+    def _load(self) -> bool | None:
+        """Deliver the next bar: True; nothing now: None; the end: False."""
+        status = self._status
+        if self._poller is None or status.state is FeedState.ENDED:
+            return False
+        if self.p.bars is not None and self._live_bars >= self.p.bars:
+            self._enter(status.ended())
+            return False
+        waited = False
+        while True:
+            if self.haslivedata():
+                delivered = self._take(self._mail.popleft())
+                if delivered is not None:
+                    return delivered
+                waited = True  # the loop should turn, so that a change of status is notified at once
+            elif waited and not self._must_wait:
+                return None
+            else:
+                self._wait()
+                waited = True
+
+    # -- one event ----------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        seconds = self._qcheck
+        if self._must_wait:
+            seconds = max(seconds, _NO_WAIT)
+        self._store.workers.wait_for(self.haslivedata, seconds)
+        if self._poller is not None and not self._mail and self._poller.is_silent():
+            self._broken(f"no answer for {self._store.config.patience:g} s")
+
+    def _take(self, event: Event) -> bool | None:
+        """Act on one event; True for a bar, False for the end, None to go on."""
+        match event:
+            case Candle():
+                self._deliver(event)
+                return True
+            case Gap():
+                self._store.notify_gap(self.p.dataname, event)
+            case Answered():
+                self._enter(self._status.answered())
+            case CaughtUp():
+                if not self._mail:
+                    self._enter(self._status.caught_up())
+            case Filled():
+                self._store.notify_filled(self.p.dataname, event)
+            case Broken():
+                self._broken(str(event.error), event.error)
+            case Denied():
+                self._store.notify("denied", f"{self.p.dataname}: {event.error}", symbol=self.p.dataname)
+                self._enter(self._status.ended())
+                return False
+            case Ended():
+                self._enter(self._status.ended())
+                return False
+            case UnknownSymbol():
+                raise unknown_symbol_error(self._store.exchange, event)
+        return None
+
+    def _deliver(self, candle: Candle) -> None:
+        """Write the candle into the lines."""
+        poller = self._poller
+        if poller is not None and poller.live_from_ms is not None:
+            behind_ms = self._store.time.at_least_ms() - candle.close_ms
+            tolerated_ms = self._length_ms + max(self._length_ms, self._store.config.patience * 1000)
+            if behind_ms > tolerated_ms:
+                self._enter(self._status.lagging())
+            if candle.close_ms > poller.live_from_ms:
+                self._live_bars += 1
+        self._last_close_ms = candle.close_ms
+        lines = self.lines
+        lines.datetime[0] = bt.date2num(utc_datetime(candle.close_ms))
+        lines.open[0] = candle.open
+        lines.high[0] = candle.high
+        lines.low[0] = candle.low
+        lines.close[0] = candle.close
+        lines.volume[0] = candle.volume
+        lines.openinterest[0] = 0.0
+
+    def _broken(self, text: str, error: BaseException | None = None) -> None:
+        entered = self._status.failed()
+        if entered is not None:
+            self._store.notify("outage", f"{self.p.dataname}: {text}", symbol=self.p.dataname, error=error)
+        self._enter(entered)
+
+    def _enter(self, state: FeedState | None) -> None:
+        if state is not None:
+            self.put_notification(_BACKTRADER_STATUS[state])
+
+    def _required_store(self) -> Any:
+        store = self._store if self._store is not None else self.p.store
+        if store is None:
+            raise ConfigurationException(
+                "a GuardedFeed needs its store: make it with GuardedStore.getdata(), or pass store=…",
+                component="tradeguard_backtrader",
+            )
+        return store
+
+    # -- resampling -------------------------------------------------------------------------------------------
+
+    def _timeoffset(self) -> timedelta:
+        """Have the resampler's clock stand at the last bar.
+
+        By the machine's clock it would close a bar before its last candle has come, and lose that candle.
+        """
+        if self._last_close_ms is None:
+            return timedelta()
+        return utc_datetime(self._last_close_ms) - datetime.now(UTC).replace(tzinfo=None)
+
+    def clone(self, **kwargs: Any) -> Any:
+        """Return a twin that Cerebro can resample beside this feed."""
+        return FeedClone(dataname=self, **kwargs)
+
+    def copyas(self, _dataname: str, **kwargs: Any) -> Any:
+        """Return a twin under another name."""
+        twin = FeedClone(dataname=self, **kwargs)
+        twin._dataname = twin._name = _dataname
+        return twin
+
+
+_BACKTRADER_STATUS = {
+    FeedState.DELAYED: GuardedFeed.DELAYED,
+    FeedState.LIVE: GuardedFeed.LIVE,
+    FeedState.BROKEN: GuardedFeed.CONNBROKEN,
+    FeedState.ENDED: GuardedFeed.DISCONNECTED,
+    FeedState.UNSUPPORTED: GuardedFeed.NOTSUPPORTED_TF,
+}

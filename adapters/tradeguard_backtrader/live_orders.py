@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The orders of a run, and what those that are open lock of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradeguard_backtrader.fills import ZERO, FillBook, exact
+from tradeguard_backtrader.submission import OrderTicket
+
+__all__ = ["LiveOrder", "LiveOrders"]
+
+
+@dataclass(slots=True, eq=False)
+class LiveOrder:
+    """One order of the run.
+
+    Attributes:
+        order: Backtrader's own order.
+        ticket: the order on its way to the exchange.
+        book: its fills.
+        dust: a remainder of the base currency below this cannot be traded.
+        expires_ms: when it shall expire, epoch milliseconds; None for never.
+        has_expired: whether it is being cancelled because of that.
+        was_in_doubt: whether its fills may be in a balance already.
+    """
+
+    order: Any
+    ticket: OrderTicket
+    book: FillBook
+    dust: Decimal = ZERO
+    expires_ms: int | None = None
+    has_expired: bool = False
+    was_in_doubt: bool = False
+
+    @property
+    def symbol(self) -> str:
+        """Unified symbol."""
+        return self.ticket.request.symbol
+
+    @property
+    def base(self) -> str:
+        """The currency that is traded."""
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """The currency in which it is paid."""
+        return self.symbol.partition("/")[2]
+
+    def reserved(self) -> tuple[str, Decimal]:
+        """Return the currency and the amount that the exchange locks for what remains."""
+        request = self.ticket.request
+        if self.ticket.order_id is None:
+            return self.base, ZERO
+        if request.side == "sell":
+            return self.base, self.book.remaining
+        return self.quote, self.book.remaining * exact(request.price)
+
+
+class LiveOrders:
+    """All orders of the run by Backtrader's number, and those among them that are open."""
+
+    def __init__(self) -> None:
+        self._all: dict[int, LiveOrder] = {}
+        self._open: dict[int, LiveOrder] = {}
+
+    def add(self, live: LiveOrder) -> None:
+        """Keep one more, open."""
+        self._all[live.order.ref] = self._open[live.order.ref] = live
+
+    def close(self, live: LiveOrder) -> None:
+        """Note that it has come to its end."""
+        live.ticket.done = True
+        self._open.pop(live.order.ref, None)
+
+    def get(self, ref: int) -> LiveOrder | None:
+        """Return the order with this number, open or not."""
+        return self._all.get(ref)
+
+    def open(self) -> Iterator[LiveOrder]:
+        """Iterate over those that are open; they may close meanwhile."""
+        return iter(list(self._open.values()))
+
+    def reserved(self) -> dict[str, Decimal]:
+        """Return what the open ones lock, by currency."""
+        reserved: dict[str, Decimal] = {}
+        for live in self._open.values():
+            currency, amount = live.reserved()
+            reserved[currency] = reserved.get(currency, ZERO) + amount
+        return reserved

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a Backtrader order to the arguments of `create_order`, or to the reason why there is no way.
+
+No request is made: what the exchange cannot do, or would refuse for its size, is refused here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import backtrader as bt
+import ccxt
+
+from tradeguard_backtrader.broker_events import AdoptedOrder
+from tradeguard_backtrader.fills import exact
+from tradeguard_backtrader.stamps import epoch_ms
+
+__all__ = ["OrderRequest", "RefusedError", "adopted_order", "dust_of", "route", "symbol_of", "valid_until_ms"]
+
+_TYPES = {
+    bt.Order.Market: "market",
+    bt.Order.Limit: "limit",
+    bt.Order.Stop: "market",
+    bt.Order.StopLimit: "limit",
+}
+
+
+class RefusedError(Exception):
+    """The order cannot be sent; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """The arguments of `create_order`.
+
+    Attributes:
+        ref: Backtrader's number of the order.
+        symbol: unified symbol.
+        type: `market` or `limit`.
+        side: `buy` or `sell`.
+        amount: base currency, in the market's precision.
+        price: quote currency per base; None for a market order.
+        params: further parameters.
+    """
+
+    ref: int
+    symbol: str
+    type: str
+    side: str
+    amount: float
+    price: float | None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def exact_amount(self) -> Decimal:
+        """The amount as the exchange reads it."""
+        return exact(self.amount)
+
+
+def symbol_of(data: Any) -> str:
+    """Return the symbol of a data: what it was made for, else its name."""
+    return str(data._dataname if isinstance(data._dataname, str) else data._name)
+
+
+def route(order: Any, symbol: str, exchange: Any, params: Mapping[str, Any]) -> OrderRequest:
+    """Return the request for `order`.
+
+    Args:
+        order: a `bt.Order`.
+        symbol: unified symbol of its data.
+        exchange: a ccxt exchange whose markets are loaded.
+        params: the caller's own parameters; they win over ours.
+
+    Raises:
+        RefusedError: the exchange cannot do this, or refuses an order of this size.
+    """
+    market = (exchange.markets or {}).get(symbol)
+    if market is None:
+        raise RefusedError(f"{exchange.id} has no market {symbol}")
+    if not market.get("spot"):
+        raise RefusedError(f"{symbol} is no spot market")
+    _require_simple(order)
+    kind = _TYPES[order.exectype]
+    trigger = _trigger(order, symbol, exchange)
+    price = None
+    if kind == "limit":
+        wanted = order.created.price if order.exectype == bt.Order.Limit else order.created.pricelimit
+        price = _priced(exchange, symbol, wanted)
+    amount = _sized(exchange, symbol, abs(order.created.size))
+    reference = price if price is not None else trigger.get("triggerPrice", order.created.pclose)
+    _require_limits(market, amount, price, reference)
+    if kind == "market" and order.isbuy() and exchange.options.get("createMarketBuyOrderRequiresPrice"):
+        price = order.created.pclose  # such an exchange buys for an amount of quote currency
+    return OrderRequest(
+        ref=order.ref,
+        symbol=symbol,
+        type=kind,
+        side="buy" if order.isbuy() else "sell",
+        amount=amount,
+        price=price,
+        params={**_named(trigger, exchange, symbol), **params},
+    )
+
+
+def _require_simple(order: Any) -> None:
+    if order.exectype not in _TYPES:
+        raise RefusedError(f"orders of type {order.getordername()} cannot be sent to an exchange")
+    if order.parent is not None or not order.transmit:
+        raise RefusedError("brackets cannot be sent to an exchange: place the exits when the entry is filled")
+    if order.p.oco is not None:
+        raise RefusedError("one-cancels-other groups cannot be sent to an exchange")
+
+
+def _trigger(order: Any, symbol: str, exchange: Any) -> dict[str, float]:
+    if order.exectype not in (bt.Order.Stop, bt.Order.StopLimit):
+        return {}
+    if _trigger_name(exchange, symbol) is None:
+        raise RefusedError(f"{exchange.id} has no stop orders on {symbol}")
+    return {"triggerPrice": _priced(exchange, symbol, order.created.price)}
+
+
+def _named(trigger: Mapping[str, float], exchange: Any, symbol: str) -> dict[str, float]:
+    return {str(_trigger_name(exchange, symbol)): price for price in trigger.values()}
+
+
+def _trigger_name(exchange: Any, symbol: str) -> str | None:
+    for name in ("triggerPrice", "stopLossPrice"):
+        if exchange.feature_value(symbol, "createOrder", name):
+            return name
+    return None
+
+
+def _sized(exchange: Any, symbol: str, size: float) -> float:
+    try:
+        return float(exchange.amount_to_precision(symbol, size))
+    except (ccxt.BaseError, ArithmeticError, ValueError) as error:
+        raise RefusedError(f"{size!r} cannot be ordered of {symbol}: {error}") from error
+
+
+def _priced(exchange: Any, symbol: str, price: Any) -> float:
+    try:
+        rounded = float(exchange.price_to_precision(symbol, price))
+    except (ccxt.BaseError, ArithmeticError, ValueError, TypeError) as error:
+        raise RefusedError(f"{price!r} is no price for {symbol}: {error}") from error
+    if not rounded > 0:
+        raise RefusedError(f"{price!r} is no price for {symbol}")
+    return rounded
+
+
+def _require_limits(market: Mapping[str, Any], amount: float, price: float | None, reference: float) -> None:
+    limits = market.get("limits") or {}
+    checked = [("amount", amount), ("cost", amount * reference)]
+    if price is not None:
+        checked.append(("price", price))
+    for name, value in checked:
+        bounds = limits.get(name) or {}
+        least, most = bounds.get("min"), bounds.get("max")
+        if value <= 0 or (least is not None and value < least):
+            raise RefusedError(f"{market['symbol']}: {name} {value:g} is below the least of {least}")
+        if most is not None and value > most:
+            raise RefusedError(f"{market['symbol']}: {name} {value:g} is above the most of {most}")
+
+
+def valid_until_ms(order: Any) -> int | None:
+    """Return when `order` shall expire, epoch milliseconds; None for never.
+
+    Backtrader turns dates and time spans into a day number, and leaves 0 (the day's end) and numbers alone.
+    """
+    valid = order.valid
+    if valid is None:
+        return None
+    if not valid:
+        day = order.data.datetime.date()
+        valid = order.data.date2num(dt.datetime.combine(day, dt.time(23, 59, 59, 999000)))
+    return epoch_ms(float(valid))
+
+
+def dust_of(exchange: Any, symbol: str) -> Decimal:
+    """Return the least amount of `symbol` that can be traded, in base currency; 0 where nobody tells."""
+    market = exchange.market(symbol)
+    least = exact((market.get("limits", {}).get("amount") or {}).get("min"))
+    if exchange.precisionMode != ccxt.TICK_SIZE:
+        return least
+    return max(least, exact((market.get("precision") or {}).get("amount")))
+
+
+def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
+    """Return a Backtrader order without an owner for an order that is open at the exchange, and its request."""
+    found = adopted.order
+    is_buy, price, trigger = found.get("side") == "buy", found.get("price"), found.get("triggerPrice")
+    if trigger is None:
+        kind = bt.Order.Market if price is None else bt.Order.Limit
+    else:
+        kind = bt.Order.Stop if price is None else bt.Order.StopLimit
+    make = bt.order.BuyOrder if is_buy else bt.order.SellOrder
+    order = make(
+        owner=None,
+        data=data,
+        size=adopted.remaining,
+        price=price if trigger is None else trigger,
+        pricelimit=None if trigger is None else price,
+        exectype=kind,
+    )
+    request = OrderRequest(
+        ref=order.ref,
+        symbol=str(found.get("symbol")),
+        type="market" if price is None else "limit",
+        side="buy" if is_buy else "sell",
+        amount=adopted.remaining,
+        price=price,
+    )
+    return order, request

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cash and positions: the account's last balance, carried on with every fill since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from tradeguard_backtrader.fills import ZERO, Fill, exact
+
+__all__ = ["Balance", "Ledger", "Snapshot", "snapshot_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One currency: what is there in all, and what open orders lock of it."""
+
+    total: Decimal = ZERO
+    locked: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account's balances at one moment.
+
+    Attributes:
+        balances: by currency.
+        taken_at: monotonic seconds when it was asked for; it is at least as old.
+    """
+
+    balances: Mapping[str, Balance]
+    taken_at: float
+
+
+def snapshot_of(answer: Mapping[str, Any], taken_at: float) -> Snapshot:
+    """Return what `fetch_balance` answered.
+
+    ccxt leaves out of `free`, `used` and `total` what the exchange does not tell: any two give the third.
+    """
+    balances = {}
+    for currency, told in (answer.get("total") or {}).items():
+        of_it = answer.get(currency) or {}
+        free, used = of_it.get("free"), of_it.get("used")
+        total = exact(free) + exact(used) if told is None else exact(told)
+        locked = total - exact(free) if used is None and free is not None else exact(used)
+        balances[currency] = Balance(total, locked)
+    return Snapshot(balances, taken_at)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the account holds, as far as we know.
+
+    Attributes:
+        taken_at: monotonic seconds of the last snapshot; None before the first.
+    """
+
+    taken_at: float | None = None
+    _totals: dict[str, Decimal] = field(default_factory=dict)
+    _locked_by_others: dict[str, Decimal] = field(default_factory=dict)
+
+    def refresh(self, snapshot: Snapshot, reserved: Mapping[str, Decimal]) -> None:
+        """Take over a snapshot.
+
+        Args:
+            snapshot: the balances; every fill that was applied is in it, and no other.
+            reserved: what our own open orders lock, by currency.
+        """
+        self.taken_at = snapshot.taken_at
+        self._totals = {currency: balance.total for currency, balance in snapshot.balances.items()}
+        self._locked_by_others = {
+            currency: max(balance.locked - reserved.get(currency, ZERO), ZERO)
+            for currency, balance in snapshot.balances.items()
+        }
+
+    def apply(self, fill: Fill, *, base: str, quote: str, is_buy: bool) -> None:
+        """Carry the totals on by one fill."""
+        sign = 1 if is_buy else -1
+        self._totals[base] = self.total(base) + sign * fill.amount - fill.fee_base
+        self._totals[quote] = self.total(quote) - sign * fill.cost - fill.fee_quote
+
+    def total(self, currency: str) -> Decimal:
+        """Return what there is of a currency, locked or not."""
+        return self._totals.get(currency, ZERO)
+
+    def free(self, currency: str, reserved: Mapping[str, Decimal]) -> Decimal:
+        """Return what can be spent of a currency while our open orders lock `reserved`."""
+        locked = self._locked_by_others.get(currency, ZERO) + reserved.get(currency, ZERO)
+        return max(self.total(currency) - locked, ZERO)
+
+    def value(
+        self, currency: str, prices: Mapping[tuple[str, str], Decimal], others: Iterable[str]
+    ) -> Decimal:
+        """Return the worth, in `currency`, of it and of the currencies in `others`.
+
+        Args:
+            currency: in which to count.
+            prices: by base and quote currency.
+            others: further currencies; one without a price counts for nothing.
+        """
+        worth = self.total(currency)
+        for other in others:
+            direct, inverse = prices.get((other, currency)), prices.get((currency, other))
+            if direct is not None:
+                worth += self.total(other) * direct
+            elif inverse:
+                worth += self.total(other) / inverse
+        return worth

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GuardedStore: one exchange and account for Backtrader, with its feeds, its broker and its background work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import backtrader as bt
+
+from tradeguard.clock import SYSTEM_CLOCK, Clock
+from tradeguard.error_monitor import ErrorMonitor
+from tradeguard.exceptions import ConfigurationException
+from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
+from tradeguard_backtrader.broker import GuardedBroker
+from tradeguard_backtrader.candles import Gap
+from tradeguard_backtrader.config import StoreConfig
+from tradeguard_backtrader.exchange_time import ExchangeTime
+from tradeguard_backtrader.feed import GuardedFeed
+from tradeguard_backtrader.feed_events import Filled
+from tradeguard_backtrader.stamps import utc_datetime
+from tradeguard_backtrader.workers import ThreadWorkers, Workers
+
+__all__ = ["GuardedStore"]
+
+_COMPONENT = "backtrader"
+_logger = logging.getLogger(__name__)
+
+
+class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
+    """Makes one store for each exchange object, where Backtrader's own stores are one for all.
+
+    Asking again for a store that is in use with other settings is an error: they would be ignored.
+    """
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        cls._stores: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+    def __call__(cls, exchange: Any, **settings: Any) -> Any:
+        store = cls._stores.get(id(exchange))
+        if store is None or (store.is_finished and store.settings != settings):
+            store = bt.metabase.MetaParams.__call__(cls, exchange, **settings)
+            # The store keeps the exchange alive, so that its id stays its own.
+            cls._stores[id(exchange)] = store
+        elif store.settings != settings:
+            raise ConfigurationException(
+                f"there is a store for this {getattr(exchange, 'id', 'exchange')} object already, with "
+                f"{store.settings or 'no settings'}; it cannot also have {settings or 'none'}",
+                component="tradeguard_backtrader",
+            )
+        return store
+
+
+class GuardedStore(bt.Store, metaclass=_OnePerExchange):
+    """One exchange and account: `getdata()` makes feeds, `getbroker()` the broker.
+
+        store = GuardedStore(GuardedExchange("binance", {"apiKey": …, "secret": …}))
+        cerebro.adddata(store.getdata(dataname="ETH/BTC", timeframe=bt.TimeFrame.Minutes, compression=1))
+        cerebro.setbroker(store.getbroker())
+
+    There is one store for each exchange object; two exchanges or accounts in one Cerebro are two stores.
+    `notify_store(msg, *args, **kwargs)` gets what no other notification tells: `msg` is a sentence, `kwargs`
+    always has `kind`: `outage`, `denied`, `gap`, `gap_filled`, `account`, `order_in_doubt`, `cancel_failed`,
+    `fee`, or the kind of a rescue (`retry`, `fallback`, `order_found`, …).
+
+    Args:
+        exchange: a GuardedExchange, or anything with ccxt's synchronous unified methods.
+        config: pauses and patience.
+        clock: the system's unless given; a guarded exchange should have the same.
+        workers: what does the background work; threads unless given.
+        monitor: where rescues are recorded; the exchange's own unless given.
+
+    Raises:
+        ConfigurationException: another store of this exchange object is in use, with other settings.
+    """
+
+    def __init__(
+        self,
+        exchange: Any,
+        *,
+        config: StoreConfig | None = None,
+        clock: Clock | None = None,
+        workers: Workers | None = None,
+        monitor: ErrorMonitor | None = None,
+    ) -> None:
+        super().__init__()
+        given = {"config": config, "clock": clock, "workers": workers, "monitor": monitor}
+        self.settings = {name: value for name, value in given.items() if value is not None}
+        self.exchange = exchange
+        self.config = StoreConfig() if config is None else config
+        self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
+        self.time = ExchangeTime(self.clock)
+        self.workers: Workers = ThreadWorkers() if workers is None else workers
+        self.monitor: ErrorMonitor | None = (
+            getattr(exchange, "guard_monitor", None) if monitor is None else monitor
+        )
+        self.is_finished = False
+        self._markets_lock = threading.Lock()
+        self._broker: GuardedBroker | None = None
+        # Backtrader makes these at the start, but a notification may come before.
+        super().start()
+        self._running = False
+
+    # -- for Cerebro ------------------------------------------------------------------------------------------
+
+    def getdata(self, *args: Any, **kwargs: Any) -> GuardedFeed:
+        """Return a feed of this store; the arguments are the params of `GuardedFeed`."""
+        make: Any = GuardedFeed  # its params are no arguments that a type checker could see
+        feed: GuardedFeed = make(*args, store=self, **kwargs)
+        return feed
+
+    def getbroker(self, **kwargs: Any) -> GuardedBroker:
+        """Return the broker of this store, one and the same at each call.
+
+        Args:
+            kwargs: the params of `GuardedBroker`.
+
+        Raises:
+            ConfigurationException: there is a broker already, and it has other params.
+        """
+        if self._broker is None:
+            make: Any = GuardedBroker  # as above
+            self._broker = make(store=self, **kwargs)
+            self._broker_settings = kwargs
+        elif kwargs and kwargs != self._broker_settings:
+            raise ConfigurationException(
+                f"this store has a broker already, with {self._broker_settings or 'no settings'}",
+                component="tradeguard_backtrader",
+            )
+        broker: GuardedBroker = self._broker
+        return broker
+
+    def start(self, data: Any = None, broker: Any = None) -> None:
+        """Note a feed or the broker of the run that begins."""
+        if not self._running:
+            self._running = True
+            self.is_finished = False
+            self.datas: list[Any] = []
+            if self.monitor is not None:
+                self.monitor.add_listener(self._on_record)
+        if data is not None:
+            self._cerebro = self._env = data._env
+            self.datas.append(data)
+        if broker is not None:
+            self.broker = broker
+
+    def stop(self) -> None:
+        """End all background work; stopping twice is no error."""
+        if not self._running:
+            return
+        self._running = False
+        self.is_finished = True
+        if self.monitor is not None:
+            self.monitor.remove_listener(self._on_record)
+        # A call that hangs cannot be ended from here, and nothing waits for what it returns.
+        self.workers.stop(min(self.config.stop_patience, 1.0))
+
+    # -- for feeds and the broker -----------------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Whether bars may be delivered: positions and open orders come before the first `next()`."""
+        return self.broker is None or self.broker.is_ready()
+
+    def exchange_ms(self) -> int:
+        """Return the exchange's time in epoch milliseconds, or less; the machine's as long as it is not known."""
+        return self.time.at_least_ms() if self.time.is_known else int(self.clock.time() * 1000)
+
+    def load_markets(self) -> Mapping[str, Any]:
+        """Return the exchange's markets by symbol, loaded once."""
+        with self._markets_lock:
+            markets: Mapping[str, Any] = self.exchange.load_markets()
+        return markets
+
+    def notify(self, kind: str, text: str, **facts: Any) -> None:
+        """Tell `notify_store` something."""
+        _logger.info("%s: %s", kind, text)
+        self.put_notification(text, kind=kind, **facts)
+
+    def notify_gap(self, symbol: str, gap: Gap) -> None:
+        """Tell that there are no candles for a stretch of time."""
+        since, until = utc_datetime(gap.from_ms), utc_datetime(gap.to_ms)
+        text = f"{symbol}: candles from {since} to {until} are {gap.reason}"
+        self.notify("gap", text, symbol=symbol, gap=gap)
+
+    def notify_filled(self, symbol: str, filled: Filled) -> None:
+        """Tell, and record, that the candles that an outage had cost have come."""
+        since, until = utc_datetime(filled.from_ms), utc_datetime(filled.to_ms)
+        detail = {"symbol": symbol, "bars": filled.bars, "from": str(since), "to": str(until)}
+        if self.monitor is not None:
+            self.monitor.record_rescue("gap_filled", _COMPONENT, operation="fetch_ohlcv", detail=detail)
+        else:
+            self.notify(
+                "gap_filled", f"{symbol}: {filled.bars} candles from {since} to {until} came late", **detail
+            )
+
+    def _on_record(self, record: ErrorRecord | TransitionRecord | RescueRecord) -> None:
+        if isinstance(record, RescueRecord):
+            detail = dict(record.detail)
+            text = f"{record.kind} in {record.component}: {detail or record.operation or ''}"
+            self.notify(
+                record.kind, text, component=record.component, operation=record.operation, detail=detail
+            )
