@@ -4,7 +4,17 @@
 from tradeguard_backtrader.broker import GuardedBroker
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.feed import GuardedFeed
+from tradeguard_backtrader.guarding import guard_broker, guard_feed
 from tradeguard_backtrader.store import GuardedStore
 from tradeguard_backtrader.workers import InlineWorkers, ThreadWorkers
 
-__all__ = ["GuardedBroker", "GuardedFeed", "GuardedStore", "InlineWorkers", "StoreConfig", "ThreadWorkers"]
+__all__ = [
+    "GuardedBroker",
+    "GuardedFeed",
+    "GuardedStore",
+    "InlineWorkers",
+    "StoreConfig",
+    "ThreadWorkers",
+    "guard_broker",
+    "guard_feed",
+]

@@ -125,7 +125,7 @@ class GuardedBroker(bt.BrokerBase):
         if self._to_adopt:
             self._to_adopt = [adopted for adopted in self._to_adopt if not self._adopt(adopted)]
         for live in self._orders.open():
-            if live.expires_ms is not None and not live.has_expired:
+            if live.expires_ms is not None and not live.has_expired and not live.ticket.withdrawn:
                 live.has_expired = self.store.exchange_ms() >= live.expires_ms
                 if live.has_expired and self._desks is not None:
                     self._desks.cancel(live.ticket)

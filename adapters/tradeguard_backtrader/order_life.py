@@ -79,4 +79,6 @@ class OrderLife:
 
     def _notify(self, order: Any) -> None:
         # Cloning marks the executions that this notification carries: without it trades would count them twice.
-        self._notifications.append(order.clone())
+        told = order.clone()
+        told.info = order.info.copy()  # what is learned later belongs to later notifications
+        self._notifications.append(told)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import ccxt
+
 from tradeguard.clock import Clock
 from tradeguard_backtrader.broker_events import OrderSeen
-from tradeguard_backtrader.failures import ask
+from tradeguard_backtrader.failures import CallFailedError, ask
 from tradeguard_backtrader.fills import Fill, FillBook, exact
 from tradeguard_backtrader.trades import Rates, fills_of, rest_of
 
@@ -90,9 +92,18 @@ class OrderWatch:
                 still_open = {str(order.get("id")): order for order in answer}
             for watched in group:
                 order = still_open.get(watched.order_id)
-                if order is None:
-                    order = ask(self._exchange.fetch_order, watched.order_id, symbol)
-                self.take(watched, order)
+                order = self._fetch(watched) if order is None else order
+                if order is not None:
+                    self.take(watched, order)
+
+    def _fetch(self, watched: Watched) -> Mapping[str, Any] | None:
+        try:
+            order: Mapping[str, Any] = ask(self._exchange.fetch_order, watched.order_id, watched.symbol)
+        except CallFailedError as failed:
+            if not isinstance(failed.error, ccxt.OrderNotFound):
+                raise
+            return None  # an order that was just accepted may be invisible for a while
+        return order
 
     def take(self, watched: Watched, order: Mapping[str, Any]) -> None:
         """Tell what is new in `order`.

@@ -182,7 +182,8 @@ class CancelLane:
 
     def send(self, ticket: OrderTicket) -> None:
         """Hand over an order to be cancelled; called by the loop."""
-        self._queue.append(ticket)
+        if not any(each is ticket for each in list(self._queue)):
+            self._queue.append(ticket)
         self.worker.wake()
 
     @property

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guards for feed and broker classes that exist already.
+
+The result is a subclass with the same params and lines. It is made by the metaclass itself, since a mixin in
+front of a feed would double its lines, and published in this module, so that Backtrader's worker processes can
+unpickle it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import backtrader as bt
+
+from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
+from tradeguard.clock import SYSTEM_CLOCK
+from tradeguard.error_monitor import ErrorMonitor
+from tradeguard.exceptions import ConfigurationException, DataFeedException
+from tradeguard.guard import Guard
+from tradeguard.retry_config import RetryConfig
+from tradeguard.retry_manager import RetryManager
+from tradeguard_backtrader.guarded_orders import order_methods
+from tradeguard_backtrader.lifecycle import guard_run
+
+__all__ = ["guard_broker", "guard_feed"]
+
+Retry = RetryConfig | RetryManager
+Breaker = CircuitBreakerConfig | CircuitBreaker
+
+
+def guard_feed(
+    cls: type,
+    *,
+    retry: Retry | None = None,
+    breaker: Breaker | None = None,
+    monitor: ErrorMonitor | None = None,
+    fallback: Callable[[Any], bool | None] | None = None,
+) -> Any:
+    """Return a subclass of the feed class `cls` whose `start` and `_load` are guarded.
+
+    When loading a bar finally fails, `fallback(feed)` is asked for what `_load` returns: True for a bar that it
+    wrote into the lines, None for nothing now, False for the end. Without a fallback a live feed is told as
+    CONNBROKEN, once, and tries again at the next turn of the loop; any other raises, since "nothing now" would
+    cut a backtest short without a word.
+
+    Retries happen within the loop, which waits for them. Retry only what leaves the feed where it was: a file's
+    reader that failed behind a line goes on with the next one.
+
+    Args:
+        cls: a subclass of `bt.feed.DataBase`.
+        retry: how loading and starting are retried; None for not at all.
+        breaker: a circuit for loading; with a config, each feed has one of its own.
+        monitor: told of every failure, retry and fallback.
+        fallback: see above.
+
+    Raises:
+        ConfigurationException: `cls` is no feed class.
+        DataFeedException: by `start` and `_load`, from the error that was the last.
+    """
+    _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
+    base: Any = cls
+
+    def setenvironment(self: Any, env: Any) -> None:
+        base.setenvironment(self, env)
+        guard_run(env)
+
+    def start(self: Any) -> None:
+        self._status_before_outage = None
+        name = f"{cls.__name__}.{self._name or self._dataname}"
+        loading = Guard(f"{name}.load", retry=retry, breaker=breaker, fallback=fallback, monitor=monitor)
+        self._guarded_load = loading.call
+        try:
+            Guard(f"{name}.start", retry=retry, monitor=monitor).call(base.start, self)
+        except Exception as error:
+            raise DataFeedException(
+                f"{cls.__name__} did not start: {error}", component=cls.__name__
+            ) from error
+
+    def _load(self: Any) -> bool | None:
+        try:
+            loaded: bool | None = self._guarded_load(base._load, self)
+        except Exception as error:
+            if not self.islive() or not any(data is self for data in self._env.datas):
+                raise DataFeedException(f"{cls.__name__} failed: {error}", component=cls.__name__) from error
+            _outage(self)
+            return None
+        if self._status_before_outage is not None:
+            if self._laststatus == self.CONNBROKEN:  # else the feed itself has told where it stands
+                self.put_notification(self._status_before_outage)
+            self._status_before_outage = None
+        return loaded
+
+    namespace = {"setenvironment": setenvironment, "start": start, "_load": _load, "__doc__": cls.__doc__}
+    return _published(base, namespace)
+
+
+def guard_broker(
+    cls: type,
+    *,
+    retry: Retry | None = None,
+    breaker: Breaker | None = None,
+    monitor: ErrorMonitor | None = None,
+    fallback: Callable[[Any, Any], Any] | None = None,
+) -> Any:
+    """Return a subclass of the broker class `cls` whose orders, cancels and start are guarded.
+
+    An order that fails on its way out is notified as Rejected, instead of ending the run; a cancel or a `next`
+    that fails is recorded, and the run goes on.
+
+    Orders are retried for exactly the exceptions that `retry` names in `retry_on_exceptions`, since of any other
+    nobody can tell whether the order went out before it. Name those that come before a send, such as
+    ConnectionRefusedError. For orders that are placed exactly once, use `GuardedStore`.
+
+    Args:
+        cls: a subclass of `bt.BrokerBase`.
+        retry: how `start` and cancels are retried, and orders as told above; None for not at all.
+        breaker: a circuit for orders; while it is open they are Rejected.
+        monitor: told of every failure, retry and fallback.
+        fallback: `fallback(broker, order)` is asked for the order to return when submitting it failed;
+            only for classes with a `submit` of their own.
+
+    Raises:
+        ConfigurationException: `cls` is no broker class.
+    """
+    _require_subclass(cls, bt.BrokerBase, "broker")
+    base: Any = cls
+    config = retry.config if isinstance(retry, RetryManager) else retry
+    names_errors = config is not None and config.retry_on_exceptions is not None
+    once = Guard(
+        f"{cls.__name__}.orders",
+        retry=retry if names_errors else None,
+        breaker=breaker,
+        monitor=monitor,
+        fallback=fallback,
+        interruptible=False,
+    )
+    again = Guard(f"{cls.__name__}.calls", retry=retry, monitor=monitor)
+
+    def start(self: Any) -> None:
+        again.call(base.start, self)
+
+    return _published(base, {"start": start, "__doc__": cls.__doc__, **order_methods(base, once, again)})
+
+
+def _outage(feed: Any) -> None:
+    """Tell an outage once, and keep the loop from spinning."""
+    if feed._status_before_outage is None:
+        feed._status_before_outage = feed._laststatus
+        feed.put_notification(feed.CONNBROKEN)
+    SYSTEM_CLOCK.sleep(feed._qcheck)
+
+
+def _require_subclass(cls: object, base: type, what: str) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise ConfigurationException(f"{cls!r} is no {what} class", component="tradeguard_backtrader")
+
+
+def _published(cls: Any, namespace: dict[str, Any]) -> Any:
+    module = sys.modules[__name__]
+    name = f"Guarded{cls.__name__}"
+    number = 1
+    while hasattr(module, name):
+        number += 1
+        name = f"Guarded{cls.__name__}{number}"
+    with _registrations_kept():
+        guarded = type(cls)(name, (cls,), {"__module__": __name__, "__qualname__": name, **namespace})
+    setattr(module, name, guarded)
+    return guarded
+
+
+@contextlib.contextmanager
+def _registrations_kept() -> Iterator[None]:
+    """Undo that a subclass of an autoregistering feed or broker becomes its store's own."""
+    stores = list(_subclasses(bt.Store))
+    before = [(store, store.DataCls, store.BrokerCls) for store in stores]
+    try:
+        yield
+    finally:
+        for store, data_cls, broker_cls in before:
+            store.DataCls, store.BrokerCls = data_cls, broker_cls
+
+
+def _subclasses(cls: Any) -> Iterator[Any]:
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
