@@ -78,7 +78,7 @@ class Recorder:
         return marker.passed.wait(timeout) and marker.written
 
     def close(self, timeout: float = 2.0) -> None:
-        """Write what is waiting, for at most `timeout` seconds; later records are dropped."""
+        """Write what is waiting, and wait for that at most `timeout` seconds; later records are dropped."""
         self._closing = True
         self._limit = 0  # from now on the queue is full
         thread = self._thread
@@ -90,9 +90,6 @@ class Recorder:
             thread.join(timeout)
         if thread is None or not thread.is_alive():
             self._drain()  # what came while the thread was ending
-        waiting = self._waiting()
-        if waiting:
-            self._drop(waiting, "the state was closed before they were written")
 
     def _start_anew(self) -> None:
         """Begin with nothing waiting and no thread; in a forked child both are the parent's."""
@@ -175,9 +172,6 @@ class Recorder:
         if self._unpruned[kind] >= self._slack:
             connection.execute(OBSERVATIONS[kind].pruning, {"keep": self._keep})
             self._unpruned[kind] = 0
-
-    def _waiting(self) -> int:
-        return sum(not isinstance(item, _Marker) for item in (*self._batch, *self._queue))
 
     def _drop(self, count: int, reason: str) -> None:
         with self._lock:
