@@ -48,7 +48,7 @@ class AlertDelivery:
         self.dropped = Tally()
         self.failed = Tally()
         self._channels: tuple[_Channel, ...] = ()
-        self._exit_hook: Callable[[], None] | None = None
+        self._exit_hook: Callable[[], bool] | None = None
 
     @property
     def wanted(self) -> bool:
@@ -153,7 +153,6 @@ def _call(function: AlertFunction, alert: Alert) -> None:
         asyncio.run(cast("Coroutine[Any, Any, object]", result))
 
 
-def _flush_at_exit(delivery: weakref.ref[AlertDelivery]) -> None:
+def _flush_at_exit(delivery: weakref.ref[AlertDelivery]) -> bool:
     alive = delivery()
-    if alive is not None:
-        alive.flush(EXIT_PATIENCE)
+    return alive is None or alive.flush(EXIT_PATIENCE)

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradeguard.alert_rules import AlertRules
 from tradeguard.error_monitor import ErrorMonitor, ErrorSeverity
 from tradeguard.exceptions import BrokerException, ConfigurationException, NetworkException
 from tradeguard.testing import ManualClock, ScriptedCall
@@ -194,6 +195,14 @@ def test_a_bad_setting_names_field_value_and_bound_and_changes_nothing(
     desk.record(severity="WARNING")
     desk.record(severity="ERROR", count=2)
     assert desk.kinds == [("severity", "api", "NetworkException")]
+
+
+def test_rules_check_their_severity_themselves() -> None:
+    assert AlertRules().severity_threshold is ErrorSeverity.ERROR
+    with pytest.raises(
+        ConfigurationException, match="severity_threshold must be an ErrorSeverity, got 'ERROR'"
+    ):
+        AlertRules(severity_threshold="ERROR")  # type: ignore[arg-type]
 
 
 def test_a_component_may_have_rules_of_its_own(desk: Desk) -> None:
