@@ -1,0 +1,236 @@
+"""A moving-average crossover that trades at a real exchange, a testnet or a simulated one.
+
+    python strategies/sma_cross.py --simulate
+    python strategies/sma_cross.py --exchange binance --testnet --symbol ETH/USDT --timeframe 1m
+
+`SmaCross` is a plain Backtrader strategy: nothing in it knows TradeGuard, and it runs in a backtest as it is.
+What keeps it alive through time-outs, bans and outages is in `run`: a guarded exchange behind Backtrader's own
+data and broker interfaces. The keys come from the environment: TRADEGUARD_API_KEY and TRADEGUARD_SECRET.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import backtrader as bt
+import ccxt
+
+from tradeguard.simulator import FaultPlan, SimulatedExchange
+from tradeguard_backtrader import GuardedStore
+from tradeguard_ccxt import GuardConfig, GuardedExchange
+
+Observer = Callable[[str, str], None]
+"""Takes what happens: its kind (`bar`, `data`, `order`, `store` or `trade`) and a sentence."""
+
+
+class SmaCross(bt.Strategy):
+    """Buy when the fast average crosses above the slow one, sell when it is below.
+
+    Params:
+        fast: bars of the fast average.
+        slow: bars of the slow average.
+        stake: how much to buy, in base currency.
+        limit: None to order at the market, or how far from the last close to place limit orders (0.001 is
+            0.1 %).
+        patience: seconds after which a limit order expires.
+        observer: called with what happens.
+    """
+
+    params = (
+        ("fast", 10),
+        ("slow", 30),
+        ("stake", 0.1),
+        ("limit", None),
+        ("patience", 60),
+        ("observer", None),
+    )
+
+    def __init__(self) -> None:
+        self.fast = bt.indicators.SMA(self.data, period=self.p.fast)
+        self.slow = bt.indicators.SMA(self.data, period=self.p.slow)
+        self.cross = bt.indicators.CrossOver(self.fast, self.slow)
+        self.order = None  # the one that is on its way
+        self.is_live = not self.data.islive()  # a backtest's data is never late
+
+    def next(self) -> None:
+        """Decide, once a bar."""
+        self.tell("bar", f"{self.data.datetime.datetime(0)} {self.data.close[0]:g}")
+        if self.order is not None or not self.is_live:
+            return  # one order at a time, and none at a price of yesterday
+        # An exchange may take its fee in coin: crumbs of a former trade are no position.
+        is_invested = self.position.size > self.p.stake / 2
+        if not is_invested and self.cross[0] > 0:
+            self.order = self.buy(size=self.p.stake, **self.terms(-1))
+        elif is_invested and self.fast[0] < self.slow[0]:
+            self.order = self.close(**self.terms(+1))
+
+    def terms(self, sign: int) -> dict[str, Any]:
+        """Return how to order: at the market, or at a limit on the favourable side of the last close."""
+        if self.p.limit is None:
+            return {"exectype": bt.Order.Market}
+        return {
+            "exectype": bt.Order.Limit,
+            "price": self.data.close[0] * (1 + sign * self.p.limit),
+            "valid": datetime.timedelta(seconds=self.p.patience),
+        }
+
+    def notify_order(self, order: bt.Order) -> None:
+        """Hear of each change of an order."""
+        side = "buy" if order.isbuy() else "sell"
+        text = f"{side} {abs(order.created.size):g}: {order.getstatusname()}"
+        if order.executed.size:
+            text += f", {abs(order.executed.size):g} at {order.executed.price:g}"
+        if "reason" in order.info:
+            text += f" ({order.info['reason']})"
+        self.tell("order", text)
+        if not order.alive() and self.order is not None and order.ref == self.order.ref:
+            self.order = None
+
+    def notify_trade(self, trade: bt.Trade) -> None:
+        """Hear of the end of a round trip."""
+        if trade.isclosed:
+            self.tell("trade", f"closed with {trade.pnlcomm:+g} after {trade.commission:g} of fees")
+
+    def notify_data(self, data: bt.feed.DataBase, status: int, *args: Any, **kwargs: Any) -> None:
+        """Hear whether bars are fresh."""
+        self.is_live = status == data.LIVE
+        self.tell("data", data._getstatusname(status))
+
+    def notify_store(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Hear what the exchange is up to."""
+        self.tell("store", msg)
+
+    def tell(self, kind: str, text: str) -> None:
+        """Pass on what happens."""
+        if self.p.observer is not None:
+            self.p.observer(kind, text)
+
+
+def run(  # noqa: PLR0913 - a name for each setting
+    exchange: Any,
+    *,
+    symbol: str = "ETH/BTC",
+    timeframe: int = bt.TimeFrame.Minutes,
+    compression: int = 1,
+    fast: int = 10,
+    slow: int = 30,
+    stake: float = 0.1,
+    limit: float | None = None,
+    bars: int | None = None,
+    history: int = 100,
+    observer: Observer | None = None,
+) -> SmaCross:
+    """Trade until `bars` live bars have passed, and return the strategy.
+
+    Args:
+        exchange: a `GuardedExchange`.
+        symbol: what to trade.
+        timeframe: one of `bt.TimeFrame`.
+        compression: how many of them make a bar.
+        fast: bars of the fast average.
+        slow: bars of the slow average.
+        stake: how much to buy, in base currency.
+        limit: None to order at the market, or the distance of limit orders.
+        bars: how many bars to trade after the history; None for ever.
+        history: how many past bars the averages begin with.
+        observer: called with what happens.
+    """
+    store = GuardedStore(exchange)
+    cerebro = bt.Cerebro(stdstats=False, quicknotify=True)  # hear of orders at once, not with the next bar
+    cerebro.adddata(
+        store.getdata(
+            dataname=symbol, timeframe=timeframe, compression=compression, history=history, bars=bars
+        )
+    )
+    # The coins that are in the account already are not the strategy's to sell.
+    cerebro.setbroker(store.getbroker(use_positions=False))
+    cerebro.addstrategy(SmaCross, fast=fast, slow=slow, stake=stake, limit=limit, observer=observer)
+    strategy: SmaCross = cerebro.run()[0]
+    return strategy
+
+
+@contextlib.contextmanager
+def connect(options: argparse.Namespace) -> Iterator[Any]:
+    """Give the exchange that the command line asks for."""
+    if options.simulate:
+        # A local exchange where things go wrong; same seed, same trouble.
+        faults = FaultPlan.profile("stormy", seed=options.seed)
+        with (
+            SimulatedExchange(seed=options.seed, faults=faults) as simulated,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            guard = GuardConfig(journal=Path(folder, "orders.sqlite"))
+            yield GuardedExchange("binance", simulated.ccxt_config(), guard=guard)
+        return
+    keys = {"apiKey": os.environ.get("TRADEGUARD_API_KEY"), "secret": os.environ.get("TRADEGUARD_SECRET")}
+    exchange = GuardedExchange(options.exchange, {name: key for name, key in keys.items() if key})
+    if options.testnet:
+        exchange.set_sandbox_mode(True)
+    yield exchange
+
+
+def bar_length(text: str) -> tuple[int, int]:
+    """Return Backtrader's timeframe and compression for an exchange's `1s`, `5m`, `1h` or `1d`."""
+    units = {
+        "s": (bt.TimeFrame.Seconds, 1),
+        "m": (bt.TimeFrame.Minutes, 1),
+        "h": (bt.TimeFrame.Minutes, 60),
+        "d": (bt.TimeFrame.Days, 1),
+    }
+    count, unit = text[:-1], text[-1:]
+    if unit not in units or not count.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no timeframe such as 1m")
+    timeframe, factor = units[unit]
+    return timeframe, int(count) * factor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--exchange", default="binance", choices=ccxt.exchanges, metavar="ID")
+    parser.add_argument("--symbol", default="ETH/BTC")
+    parser.add_argument("--timeframe", default=None, type=bar_length, help="such as 1m (1s when simulated)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--testnet", action="store_true", help="the exchange's own test system")
+    where.add_argument("--simulate", action="store_true", help="a local exchange, with faults")
+    parser.add_argument("--seed", type=int, default=1, help="fixes the simulated market and its faults")
+    parser.add_argument("--fast", type=int, default=10, help="bars of the fast average")
+    parser.add_argument("--slow", type=int, default=30, help="bars of the slow average")
+    parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy")
+    parser.add_argument("--limit", type=float, default=None, help="limit orders this far from the close")
+    parser.add_argument("--bars", type=int, default=None, help="stop after so many live bars")
+    options = parser.parse_args(arguments)
+    timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
+    with connect(options) as exchange:
+        try:
+            run(
+                exchange,
+                symbol=options.symbol,
+                timeframe=timeframe,
+                compression=compression,
+                fast=options.fast,
+                slow=options.slow,
+                stake=options.stake,
+                limit=options.limit,
+                bars=options.bars,
+                history=options.slow + 1,
+                observer=lambda kind, text: print(f"{kind:>6}  {text}", flush=True),
+            )
+        except KeyboardInterrupt:
+            print("stopped; open orders stay at the exchange")
+        print(f"orders: {exchange.guard_statistics()['orders']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
