@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -58,6 +59,7 @@ class AccountDesk:
     ) -> None:
         self.denied: BaseException | None = None
         self.is_settled = False
+        self._lock = threading.Lock()
         self._exchange = exchange
         self._load_markets = load_markets
         self._symbols = tuple(symbols)
@@ -68,6 +70,7 @@ class AccountDesk:
         self._traffic = traffic
         self._watch = OrderWatch(exchange, clock, config.patience, self._rate, post)
         self._arrivals: deque[Arrival | Watched] = deque()
+        self._arrived = self._followed_up = 0
         self._adopted = False
         self._unclaimed: dict[str, Watched] = {}
         self._rates: dict[tuple[str, str], tuple[Decimal | None, float]] = {}
@@ -76,9 +79,16 @@ class AccountDesk:
 
     # -- called by the loop and by other workers -----------------------------------------------------------------
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every order that arrived has been looked at."""
+        return self._arrived == self._followed_up
+
     def arrived(self, arrival: Arrival) -> None:
-        """Follow up an order that the exchange has taken."""
+        """Follow up an order that the exchange has taken; called by the worker that placed it."""
         self._arrivals.append(arrival)
+        with self._lock:
+            self._arrived += 1
         self.worker.wake()
 
     def claim(self, ref: int, order: AdoptedOrder) -> None:
@@ -120,6 +130,7 @@ class AccountDesk:
         return max(due - self._clock.monotonic(), 0.0)
 
     def _follow(self) -> None:
+        arrived = self._arrived
         while self._arrivals:
             self._take(self._arrivals[0])
             self._arrivals.popleft()  # only now: what failed is taken again
@@ -127,6 +138,7 @@ class AccountDesk:
         if len(self._watch) and now >= self._look_at:
             self._look_at = now + self._config.order_poll
             self._watch.look()
+        self._followed_up = arrived
         if now >= self._balance_at:
             self._refresh()
 

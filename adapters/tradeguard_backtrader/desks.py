@@ -56,8 +56,9 @@ class Desks:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no order and no cancel is on its way."""
-        return self._traffic.is_quiet and self._cancels.is_quiet
+        """Whether no order and no cancel is on its way, and no doubt is left that can be resolved."""
+        desks = (self._traffic, self._cancels, self._doubts, self.account)
+        return all(desk.is_quiet for desk in desks)
 
     def send(self, ticket: OrderTicket) -> None:
         """Have an order sent."""

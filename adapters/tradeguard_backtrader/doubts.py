@@ -62,6 +62,11 @@ class DoubtDesk:
         self._claimed: set[str] = set()
         self._rounds = 0
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no doubt is left that the exchange can resolve."""
+        return not self._doubts or not hasattr(self._exchange, "recover_orders")
+
     def add(self, ticket: OrderTicket, error: BaseException) -> None:
         """Take in an order; `error` is how its submission ended."""
         context = getattr(error, "context", None)
