@@ -7,6 +7,7 @@ from typing import Any
 
 import ccxt
 
+from tradeguard.error_monitor import ErrorSeverity
 from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error
 from tradeguard_ccxt.operations import Kind, Operation
 from tradeguard_ccxt.parts import parts_of
@@ -34,6 +35,13 @@ def run(
         result = original(exchange, *args, **kwargs)
     except Exception as error:
         final = failed_call(exchange, operation, symbol, error, wire)
+        if wire is not None:  # the guard of reads and cancels tells the monitor itself
+            guard.monitor.record_error(
+                final,
+                ErrorSeverity.ERROR,
+                guard.component(operation.circuit),
+                {"operation": operation.name, "symbol": symbol},
+            )
         stale = _stale(exchange, operation, symbol, (args, kwargs), final)
         if stale is not None:
             return stale

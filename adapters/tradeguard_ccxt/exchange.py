@@ -162,8 +162,13 @@ class SyncGuard(GuardedExchange):
         request = guard.request(path, api, method)
         arguments = (path, api, method, {} if params is None else params, {} if config is None else config)
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
+
+        def attempt() -> Any:
+            return self._guard_attempt(request, send)
+
+        attempt.__qualname__ = request.name  # by which the monitor knows it
         try:
-            return guard.guard_of(request).call(self._guard_attempt, request, send)
+            return guard.guard_of(request).call(attempt)
         except (CircuitBreakerOpenError, CallTimeoutError) as error:
             final = from_core(error, guard.context(request))
             if final is error:

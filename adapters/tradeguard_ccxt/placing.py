@@ -21,6 +21,7 @@ from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_s
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import parts_of
+from tradeguard_ccxt.reporting import expecting
 from tradeguard_ccxt.runtime import ExchangeGuard
 from tradeguard_ccxt.tickets import OrderTicket
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
@@ -171,10 +172,7 @@ class _Gateway:
         try:
             if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
                 return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
-            try:
-                order = self._exchange.fetch_order_with_client_order_id(ticket.client_id, intent.symbol)
-            except ccxt.OrderNotFound:
-                order = None
+            order = self._fetch_by_client_id(ticket.client_id, intent.symbol)
             if order is not None:
                 return match_by_client_id(order, ticket, offset)
             if not thorough:
@@ -184,6 +182,14 @@ class _Gateway:
         except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
             return LookUpOutcome(error=error)
         return match_in_list([*open_orders, *recent], ticket, offset)
+
+    def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
+        try:
+            with expecting(ccxt.OrderNotFound):
+                order: Mapping[str, Any] = self._exchange.fetch_order_with_client_order_id(client_id, symbol)
+        except ccxt.OrderNotFound:
+            return None
+        return order
 
     def _resync(self) -> None:
         try:

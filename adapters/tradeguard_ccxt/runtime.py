@@ -25,6 +25,7 @@ from tradeguard_ccxt.errors import CircuitOpenError, guarded_error
 from tradeguard_ccxt.failures import Failure, FailureKind, classify
 from tradeguard_ccxt.operations import CURRENT, Circuit, Kind, Operation, implicit_operation
 from tradeguard_ccxt.pauses import Pauses
+from tradeguard_ccxt.reporting import RequestReports
 from tradeguard_ccxt.stale import StaleDict, StaleList, as_stale
 from tradeguard_ccxt.statistics import Tally
 from tradeguard_ccxt.wire import ORDER_WIRE, SendWindowMissedError, Wire
@@ -79,19 +80,22 @@ class ExchangeGuard:
         self.circuits: Mapping[Circuit, CircuitBreaker] = {
             circuit: CircuitBreaker(self.component(circuit), breaker, clock=self.clock) for circuit in Circuit
         }
-        for circuit in self.circuits.values():
-            circuit.add_listener(self.monitor.record_transition)
+        reports = RequestReports(self.monitor)
         retry = dataclasses.replace(
             config.retry,
             retry_on_exceptions=self._is_retried,
             deadline=config.deadline if config.retry.deadline is None else config.retry.deadline,
         )
         self._retrying = {
-            circuit: Guard(breaker.name, retry=retry, breaker=breaker, monitor=self.monitor, clock=self.clock)
+            circuit: Guard(breaker.name, retry=retry, breaker=breaker, monitor=reports, clock=self.clock)
             for circuit, breaker in self.circuits.items()
         }
+        # A deadline never leaves a write behind on a worker, where it could still be sent.
         self._once = Guard(
-            self.component(Circuit.TRADING), breaker=self.circuits[Circuit.TRADING], clock=self.clock
+            self.component(Circuit.TRADING),
+            breaker=self.circuits[Circuit.TRADING],
+            clock=self.clock,
+            interruptible=False,
         )
 
     def component(self, circuit: Circuit) -> str:

@@ -245,3 +245,43 @@ def test_no_secret_is_in_any_error(server: SimulatedExchange, guarded: Any) -> N
         assert exchange.secret not in text
         assert exchange.apiKey not in text
         assert "signature=" not in text or "signature=***" in text
+
+
+def test_the_monitor_knows_each_failure_by_its_operation_and_symbol(
+    server: SimulatedExchange, guarded: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    records: list[Any] = []
+    exchange.guard_monitor.add_listener(records.append)
+    server.faults.add(Fault(kind="dropped", on="market"))  # type: ignore[arg-type]
+    exchange.fetch_order_book("ETH/BTC")
+    error, rescue = records
+    assert (error.component, error.operation, error.rescued) == (
+        "binance.market_data",
+        "fetch_order_book",
+        True,
+    )
+    assert error.context["symbol"] == "ETH/BTC"
+    assert (rescue.kind, rescue.operation) == ("retry", "fetch_order_book")
+
+
+def test_a_look_up_that_finds_nothing_is_no_error(server: SimulatedExchange, guarded: Any) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    server.faults.add(Fault(kind="dropped", on="create"))  # type: ignore[arg-type]
+    exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    assert exchange.guard_monitor.get_error_statistics()["by_component"] == {"binance.trading": 1}
+
+
+def test_each_change_of_a_circuit_is_recorded_once(server: SimulatedExchange, guarded: Any) -> None:
+    exchange = guarded(fallback=False)
+    exchange.load_markets()
+    records: list[Any] = []
+    exchange.guard_monitor.add_listener(records.append)
+    server.faults.add(Fault(kind="server_error", on="market", times=None))  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(ccxt.ExchangeNotAvailable):
+            exchange.fetch_ticker("ETH/BTC")
+    transitions = [(r.circuit, r.old_state, r.new_state) for r in records if hasattr(r, "new_state")]
+    assert transitions == [("binance.market_data", "closed", "open")]
