@@ -178,9 +178,7 @@ class EngineMachine(RuleBasedStateMachine):
         shift=st.integers(-300, 300),
         gap=st.integers(-300, 300),
     )
-    def place_stop(
-        self, account: str, side: Side, kind: OrderType, steps: int, shift: int, gap: int
-    ) -> None:
+    def place_stop(self, account: str, side: Side, kind: OrderType, steps: int, shift: int, gap: int) -> None:
         self.attempt(
             account,
             side=side,
@@ -218,7 +216,9 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_created_or_lost(self) -> None:
-        assert {asset: amount for asset, amount in self.engine.ledger.totals().items() if amount} == self.totals
+        assert {
+            asset: amount for asset, amount in self.engine.ledger.totals().items() if amount
+        } == self.totals
 
     @invariant()
     def no_balance_is_negative(self) -> None:
@@ -240,7 +240,9 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def fills_make_up_the_order_and_keep_to_its_price(self) -> None:
         for order in self.engine.register.orders:
-            assert order.filled == sum((trade.quantity for trade in order.fills), Decimal(0)) <= order.quantity
+            assert (
+                order.filled == sum((trade.quantity for trade in order.fills), Decimal(0)) <= order.quantity
+            )
             assert order.cost == sum((trade.quote_quantity for trade in order.fills), Decimal(0))
             assert (order.status is OrderStatus.FILLED) == (order.remaining == 0)
             limit_price = order.request.price

@@ -113,10 +113,11 @@ def test_resting_order_fills_in_parts_as_the_market_trades(on: Any, clock: Manua
 def test_marketable_limit_order_takes_up_to_its_price_and_rests_with_the_rest(on: Any) -> None:
     exchange, client = on(STEADY)
     best = client.fetch_order_book("ETH/USDT")["asks"][0]
-    order = client.create_order("ETH/USDT", "limit", "buy", round(best[1] + 3, 4), best[0])
-    assert (order["status"], order["filled"]) == ("open", best[1])
-    assert locked(exchange, "USDT") == Decimal(3) * Decimal(str(best[0]))
-    assert client.fetch_order_book("ETH/USDT")["bids"][0] == [best[0], 3.0]
+    price = round(best[0] + 0.001, 3)
+    order = client.create_order("ETH/USDT", "limit", "buy", round(best[1] + 3, 4), price)
+    assert (order["status"], order["filled"], order["average"]) == ("open", best[1], best[0])
+    assert locked(exchange, "USDT") == Decimal(3) * Decimal(str(price))
+    assert client.fetch_order_book("ETH/USDT")["bids"][0] == [price, 3.0]
 
 
 def test_immediate_or_cancel_fills_what_it_can_and_expires(on: Any) -> None:

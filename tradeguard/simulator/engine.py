@@ -192,8 +192,6 @@ class Engine:
     def _wake(self, order: Order, book: SymbolBook) -> None:
         """Let a stop order work."""
         order.updated_ms = self.now_ms
-        if order.request.price is None:
-            self.settlement.release(order)
         try:
             self._start(order, book)
         except EngineRejection:

@@ -2,15 +2,16 @@
 
 Shares of requests, by group of endpoints (the rest goes well):
 
-========  ======  =======  ======  ======  ======
-profile   create  of which cancel  lookup  market
-                  accepted                 account
-========  ======  =======  ======  ======  ======
-calm        2 %     1 %      1 %     1 %     1 %
-stormy     13 %     6 %      8 %     7 %     7 %
-hostile    30 %    16 %     20 %    15 %    13 %
-========  ======  =======  ======  ======  ======
+=======  =======  =================  ======  ======  ======  =======
+profile  create   of which accepted  cancel  lookup  market  account
+=======  =======  =================  ======  ======  ======  =======
+calm       2.1 %              1.2 %   1.4 %   1.1 %   0.9 %    0.9 %
+stormy    13.5 %              7.9 %   9.0 %   6.8 %   5.9 %    5.9 %
+hostile   30.0 %             17.5 %  20.0 %  15.0 %  13.0 %   13.0 %
+=======  =======  =================  ======  ======  ======  =======
 
+"Of which accepted" are orders that are on the book although the client saw a failure, or soon will be. No
+profile hangs a request: that would cost the client's timeout in real time; script `HUNG` where you want it.
 A profile's rows are multiples of the hostile one's.
 """
 

@@ -1,0 +1,60 @@
+"""The same seed and the same bot give the same run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+
+from tradeguard.simulator import FaultPlan, SimulatedExchange, SyntheticMarket
+from tradeguard.testing import ManualClock
+
+if TYPE_CHECKING:
+    from tests.simulator.conftest import Connect
+
+
+def run(connect: Connect, seed: int) -> list[Any]:
+    """Let a careless bot trade for a while under hostile faults, and return all there is to see of it."""
+    clock = ManualClock()
+    market = SyntheticMarket(["ETH/BTC", "BTC/USDT"], volatility=0.002)
+    with SimulatedExchange(market, FaultPlan.profile("hostile"), seed=seed, clock=clock) as exchange:
+        client = connect(exchange)
+        seen: list[Any] = []
+        for number in range(40):
+            for call in (
+                lambda: client.fetch_ticker("ETH/BTC")["last"],
+                lambda: client.fetch_ohlcv("ETH/BTC", "1s", limit=3),
+                lambda number=number: _order(client, number),
+                lambda: [order["status"] for order in client.fetch_orders("ETH/BTC")],
+            ):
+                try:
+                    seen.append(call())
+                except Exception as error:
+                    # Of a page of HTML with status 200, ccxt makes whatever it makes.
+                    seen.append(type(error))
+            clock.advance(0.7)
+        requests = [(one.method, one.path, one.time, one.status, one.fault) for one in exchange.requests]
+        return [seen, requests, exchange.orders(), exchange.trades(), exchange.balances()]
+
+
+def _order(client: ccxt.binance, number: int) -> Any:
+    side, price = ("buy", 0.0499) if number % 2 else ("sell", 0.0501)
+    order = client.create_order("ETH/BTC", "limit", side, 0.5, price, {"clientOrderId": f"order-{number}"})
+    return order["id"], order["status"], order["filled"]
+
+
+def test_same_seed_is_the_same_run(connect: Connect) -> None:
+    first, second = run(connect, seed=11), run(connect, seed=11)
+    for one, other in zip(first, second, strict=True):
+        assert one == other
+    seen, requests, orders, trades, _ = first
+    assert {fault for *_, fault in requests} > {None}
+    assert any(isinstance(one, type) for one in seen)
+    assert orders
+    assert trades
+
+
+def test_another_seed_is_another_run(connect: Connect) -> None:
+    first, other = run(connect, seed=11), run(connect, seed=12)
+    assert first[1] != other[1]
+    assert first[4] != other[4]
