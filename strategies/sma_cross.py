@@ -24,7 +24,7 @@ import backtrader as bt
 import ccxt
 
 from tradeguard.simulator import FaultPlan, SimulatedExchange
-from tradeguard_backtrader import GuardedStore
+from tradeguard_backtrader import GuardedStore, StoreConfig
 from tradeguard_ccxt import GuardConfig, GuardedExchange
 
 Observer = Callable[[str, str], None]
@@ -127,6 +127,7 @@ def run(  # noqa: PLR0913 - a name for each setting
     bars: int | None = None,
     history: int = 100,
     observer: Observer | None = None,
+    config: StoreConfig | None = None,
 ) -> SmaCross:
     """Trade until `bars` live bars have passed, and return the strategy.
 
@@ -142,8 +143,9 @@ def run(  # noqa: PLR0913 - a name for each setting
         bars: how many bars to trade after the history; None for ever.
         history: how many past bars the averages begin with.
         observer: called with what happens.
+        config: pauses and patience; None for what suits candles of minutes.
     """
-    store = GuardedStore(exchange)
+    store = GuardedStore(exchange, config=config)
     cerebro = bt.Cerebro(stdstats=False, quicknotify=True)  # hear of orders at once, not with the next bar
     cerebro.adddata(
         store.getdata(
