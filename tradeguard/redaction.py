@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeGuard, cast
 
 __all__ = ["MASK", "is_secret_name", "redact", "redact_mapping", "redact_value"]
@@ -27,17 +27,14 @@ _HEADER = r"(?:authorization|cookie)"
 _SEPARATOR = r"""\\*["']?\s*(?:=>|[:=]|%3[ad])\s*(?:b(?=["']))?"""
 # A cut body leaves a quote or a bracket open: what follows is masked to the end.
 _QUOTED = r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\+["'].*?(?:\\+["']|\Z)"""
-_FIELD_PATTERN = re.compile(
-    rf"""({_NAME}{_SEPARATOR})({_QUOTED}|\{{[^}}]*\}}?|\[[^\]]*\]?|\([^)]*\)?|[^\s&,;"'<>}}\])]+)""",
-    re.IGNORECASE | re.DOTALL,
-)
+_FIELD = rf"""({_NAME}{_SEPARATOR})({_QUOTED}|\{{[^}}]*\}}?|\[[^\]]*\]?|\([^)]*\)?|[^\s&,;"'<>}}\])]+)"""
 # A header's value has blanks and quotes of its own (`Digest username="…"`): its whole line goes.
-_HEADER_PATTERN = re.compile(rf"({_HEADER}{_SEPARATOR})({_QUOTED}|[^\r\n]+)", re.IGNORECASE | re.DOTALL)
-_BEARER_PATTERN = re.compile(r"(\bbearer\s+)([^\s\"',;}]+)", re.IGNORECASE)
-_USERINFO_PATTERN = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)")
-_PEM_PATTERN = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)", re.DOTALL)
-_SECRET_NAME = re.compile(rf"{_NAME}\Z|{_HEADER}\Z", re.IGNORECASE)
-_OPENING_QUOTE = re.compile(r"\\*[\"']")
+_HEADER_FIELD = rf"({_HEADER}{_SEPARATOR})({_QUOTED}|[^\r\n]+)"
+_BEARER = r"(\bbearer\s+)([^\s\"',;}]+)"
+_USERINFO = r"(://[^/\s:@]*:)([^/\s@]+)(?=@)"
+_PEM = r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)"
+_SECRET_NAME = rf"{_NAME}\Z|{_HEADER}\Z"
+_OPENING_QUOTE = r"\\*[\"']"
 
 # A search with the patterns costs microseconds; most texts hold none of these and pass for a tenth of that.
 _HINTS = (
@@ -63,15 +60,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         lowered = text.lower()
         for hint in _HINTS:
             if hint in lowered:
-                text = _HEADER_PATTERN.sub(_mask, text)
-                text = _FIELD_PATTERN.sub(_mask, text)
+                text = _pattern(_HEADER_FIELD).sub(_mask, text)
+                text = _pattern(_FIELD).sub(_mask, text)
                 break
         if "@" in text:
-            text = _USERINFO_PATTERN.sub(rf"\1{MASK}", text)
+            text = _pattern(_USERINFO).sub(rf"\1{MASK}", text)
     if "-----BEGIN" in text:
-        text = _PEM_PATTERN.sub(rf"\1{MASK}", text)
+        text = _pattern(_PEM).sub(rf"\1{MASK}", text)
     if "earer " in text or "EARER " in text:
-        text = _BEARER_PATTERN.sub(rf"\1{MASK}", text)
+        text = _pattern(_BEARER).sub(rf"\1{MASK}", text)
     return text
 
 
@@ -96,12 +93,18 @@ def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
 @lru_cache(maxsize=2048)
 def is_secret_name(name: str) -> bool:
     """Tell whether a field, header or key of this name holds a secret."""
-    return _SECRET_NAME.search(name) is not None
+    return _pattern(_SECRET_NAME).search(name) is not None
+
+
+@cache
+def _pattern(source: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first needed: all of them at once would cost every import two milliseconds."""
+    return re.compile(source, re.IGNORECASE | re.DOTALL)
 
 
 def _mask(match: re.Match[str]) -> str:
     value = match[2]
-    opening = _OPENING_QUOTE.match(value)
+    opening = _pattern(_OPENING_QUOTE).match(value)
     quote = opening[0] if opening else ""
     return f"{match[1]}{quote}{MASK}{quote}"
 
