@@ -122,7 +122,7 @@ class SimulatedExchange:
             self._venue, self.faults, WeightLimiter(limit_of(request_limit)), self.requests
         )
         hang = number_of("hang_seconds", hang_seconds, 0.05, 3600.0)
-        self._server = LocalServer(self._respond, self._sleep, self._tick, host, port, hang)
+        self._server = LocalServer(self._respond, self._sleep, self._is_outage_over, host, port, hang)
 
     def start(self) -> Self:
         """Listen; starting twice is no error.
@@ -303,11 +303,12 @@ class SimulatedExchange:
         else:
             await asyncio.sleep(seconds)
 
-    def _tick(self) -> None:
+    def _is_outage_over(self) -> bool:
         until = self._outage_until
-        if until is not None and self._clock.time() >= until:
-            self._outage_until = None
-            self._server.plug_in()
+        if until is None or self._clock.time() < until:
+            return False
+        self._outage_until = None
+        return True
 
     def _advance(self) -> None:
         self._venue.advance(self.time_ms())

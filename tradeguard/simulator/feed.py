@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from tradeguard.simulator.candles import Candle, Print, candle_of_prints, merge
@@ -29,6 +30,7 @@ class SymbolFeed:
         self._seed = listing.seed
         self._merged: dict[tuple[int, int], Candle] = {}
         self.prints = lru_cache(maxsize=512)(self._prints)
+        self._closed = lru_cache(maxsize=8192)(self._closed_base)
 
     @property
     def symbol(self) -> str:
@@ -95,6 +97,8 @@ class SymbolFeed:
         return [self._interval(open_ms, interval_ms, now_ms) for open_ms in opens]
 
     def _interval(self, open_ms: int, interval_ms: int, now_ms: int) -> Candle:
+        if interval_ms == self.candle_ms:
+            return self._base((open_ms - self.origin_ms) // interval_ms, now_ms)
         key = (interval_ms, open_ms)
         candle = self._merged.get(key)
         if candle is None:
@@ -124,17 +128,11 @@ class SymbolFeed:
 
     def _base(self, index: int, now_ms: int) -> Candle:
         open_ms = self.origin_ms + index * self.candle_ms
-        candle = self._source.candle(index)
         if open_ms + self.candle_ms <= now_ms:
-            trades = self.prints_each if candle.volume else 0
-            return Candle(
-                open_ms,
-                candle.open,
-                candle.high,
-                candle.low,
-                candle.close,
-                candle.volume,
-                candle.quote_volume,
-                trades,
-            )
+            return self._closed(index)
         return candle_of_prints((one for one in self.prints(index) if one.time_ms <= now_ms), open_ms)
+
+    def _closed_base(self, index: int) -> Candle:
+        candle = self._source.candle(index)
+        trades = self.prints_each if candle.volume else 0
+        return replace(candle, open_ms=self.origin_ms + index * self.candle_ms, trades=trades)

@@ -10,6 +10,7 @@ from typing import Any
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator.candles import Candle
 from tradeguard.simulator.market import Listing
+from tradeguard.simulator.recorded_trades import candles_of_trades
 from tradeguard.simulator.recording import RecordedCandle, read_csv, read_rows
 from tradeguard.simulator.symbols import PRECISION, rules_for, split_symbol
 from tradeguard.simulator.timeframes import timeframe_ms
@@ -52,6 +53,31 @@ class ReplayMarket:
         first_live = _first_live(rows, start, history)
         self._history = first_live if history is None else history
         self._rows = rows[first_live - self._history :]
+
+    @classmethod
+    def from_trades(
+        cls,
+        recording: str | Path,
+        symbol: str = "ETH/BTC",
+        interval: str = "1m",
+        timeframe: str = "1s",
+        start: int | None = None,
+        history: int | None = None,
+    ) -> ReplayMarket:
+        """Return a market that replays the candles which recorded trades make.
+
+        Args:
+            recording: path of a CSV file with the columns `timestamp,price,amount`, ascending in time.
+            symbol: unified symbol to list it under.
+            interval: how much recorded time goes into one candle.
+            timeframe: how long that candle lasts in the replay.
+            start: as for the class.
+            history: as for the class.
+
+        Raises:
+            ConfigurationException: as for the class.
+        """
+        return cls(candles_of_trades(recording, timeframe_ms(interval)), symbol, timeframe, start, history)
 
     @property
     def symbols(self) -> tuple[str]:

@@ -29,7 +29,7 @@ class LocalServer:
     Args:
         respond: what to do with a request; called in the server's thread.
         sleep: waits for seconds of exchange time.
-        tick: called every 10 ms of real time in the server's thread.
+        is_outage_over: asked every 10 ms of real time in the server's thread; it is plugged in once it says so.
         host: loopback address.
         port: 0 chooses a free one, once and for all.
         hang_seconds: real seconds after which even a hung connection is closed.
@@ -39,14 +39,14 @@ class LocalServer:
         self,
         respond: Callable[[HttpRequest], Delivery],
         sleep: Callable[[float], Awaitable[None]],
-        tick: Callable[[], None],
+        is_outage_over: Callable[[], bool],
         host: str,
         port: int,
         hang_seconds: float,
     ) -> None:
         self._respond = respond
         self._sleep = sleep
-        self._tick = tick
+        self._is_outage_over = is_outage_over
         self._host = host
         self._port = port
         self._hang_seconds = hang_seconds
@@ -81,7 +81,13 @@ class LocalServer:
             target=self._run, args=(bound, started), name=f"simulated-exchange-{self._port}", daemon=True
         )
         self._thread.start()
-        started.result()
+        try:
+            started.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            bound.close()
+            raise
 
     def stop(self) -> None:
         """Close every connection, free the port and end the thread."""
@@ -100,19 +106,11 @@ class LocalServer:
         """Listen again."""
         self._call(self._plug_in())
 
-    async def unplug_here(self) -> None:
-        """Do as `unplug`, from within the server's thread."""
-        await self._unplug()
-
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         loop = self._loop
         if loop is None:
             work.close()
             raise ConfigurationException("the simulated exchange is not running", component="simulator")
-        if threading.current_thread() is self._thread:
-            # A tick runs in the loop itself and cannot wait for it.
-            loop.create_task(work)
-            return None  # type: ignore[return-value]
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     def _bind(self) -> socket.socket:
@@ -129,8 +127,13 @@ class LocalServer:
         return bound
 
     def _run(self, bound: socket.socket, started: Future[None]) -> None:
-        with asyncio.Runner() as runner:
-            runner.run(self._serve(bound, started))
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve(bound, started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
 
     async def _serve(self, bound: socket.socket, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -153,7 +156,8 @@ class LocalServer:
     async def _keep_ticking(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            self._tick()
+            if self._is_outage_over():
+                await self._plug_in()
 
     async def _unplug(self) -> None:
         if self._listener is None:

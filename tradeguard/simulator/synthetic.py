@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -105,41 +106,30 @@ class SyntheticMarket:
 
 
 class _Walk:
-    """Candles as whole ticks and lots, drawn in order and kept, so that each can be asked for again."""
+    """Candles drawn in order and kept as whole ticks and lots, so that each can be asked for again."""
 
     def __init__(self, seed: str, rules: SymbolRules, price: float, volatility: float, volume: float) -> None:
         self._random = random.Random(seed)
         self._tick = rules.tick_size
+        self._lot = rules.step_size
         self._center = math.log(price / float(rules.tick_size))
         self._position = self._center
-        self._close = max(1, round(math.exp(self._position)))
         self._volatility = volatility
         self._mean_lots = volume / float(rules.step_size)
-        self._lot = rules.step_size
-        self._candles: list[Candle] = []
+        first = max(1, round(math.exp(self._position)))
+        # Close, high, low and lots of each candle; it opens at the close before it.
+        self._numbers = array("q", (first, first, first, 0))
 
     @property
     def length(self) -> None:
         return None
 
     def candle(self, index: int) -> Candle:
-        while len(self._candles) <= index:
-            self._candles.append(self._next())
-        return self._candles[index]
-
-    def _next(self) -> Candle:
-        draw = self._random
-        opened = self._close
-        step = draw.gauss(0.0, self._volatility) - _PULL * (self._position - self._center)
-        self._position += step
-        close = max(1, round(math.exp(self._position)))
-        reach = self._volatility / 2
-        high = round(max(opened, close) * (1 + abs(draw.gauss(0.0, reach))))
-        low = max(1, round(min(opened, close) * (1 - min(abs(draw.gauss(0.0, reach)), 0.9))))
-        lots = max(1, round(self._mean_lots * draw.lognormvariate(-0.125, 0.5)))
-        self._close = close
-        volume = lots * self._lot
-        mean = (opened + high + low + close) * self._tick / 4
+        numbers, place = self._numbers, 4 * index + 4
+        while len(numbers) <= place:
+            numbers.extend(self._next(numbers[-4]))
+        opened, (close, high, low, lots) = numbers[place - 4], numbers[place : place + 4]
+        volume, mean = lots * self._lot, (opened + high + low + close) * self._tick / 4
         return Candle(
             0,
             opened * self._tick,
@@ -149,6 +139,17 @@ class _Walk:
             volume,
             round(volume * mean, PRECISION),
         )
+
+    def _next(self, opened: int) -> tuple[int, int, int, int]:
+        draw = self._random
+        step = draw.gauss(0.0, self._volatility) - _PULL * (self._position - self._center)
+        self._position += step
+        close = max(1, round(math.exp(self._position)))
+        reach = self._volatility / 2
+        high = round(max(opened, close) * (1 + abs(draw.gauss(0.0, reach))))
+        low = max(1, round(min(opened, close) * (1 - min(abs(draw.gauss(0.0, reach)), 0.9))))
+        lots = max(1, round(self._mean_lots * draw.lognormvariate(-0.125, 0.5)))
+        return close, high, low, lots
 
 
 def _within(name: str, value: float, low: float, high: float) -> float:
