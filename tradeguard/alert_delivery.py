@@ -44,7 +44,7 @@ class AlertDelivery:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self.dropped = Tally()
         self.failed = Tally()
         self._channels: tuple[_Channel, ...] = ()

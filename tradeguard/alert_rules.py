@@ -44,7 +44,7 @@ class AlertGate:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._rules = AlertRules()
         self._component_rules: dict[str, AlertRules] = {}
         self._fired: dict[tuple[str, str, str], float] = {}

@@ -77,7 +77,8 @@ class ErrorStatistics:
         self._monotonic = clock.monotonic
         self._time = clock.time
         self._capacity = max_distinct
-        self._lock = threading.Lock()
+        # Reentrant, since a signal handler or a finaliser that records an error may interrupt the recording of one.
+        self._lock = threading.RLock()
         self._window = RateWindow()
         self._types: dict[str, int] = {}
         self._components: dict[str, _Component] = {}

@@ -124,7 +124,7 @@ class TradingException(Exception):  # noqa: N818 - the published names end in Ex
         state = {name: _portable(value) for name, value in self.__dict__.items() if name != "context"}
         state["context"] = {key: _portable(value) for key, value in self.context.items()}
         if self.__cause__ is not None:
-            state["__cause__"] = _portable_cause(self.__cause__)
+            state["__cause__"] = _portable(self.__cause__)
         return _rebuild, (type(self), self.args), state
 
     def __copy__(self) -> Self:
@@ -317,13 +317,9 @@ def _portable(value: Any) -> Any:
     try:
         pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes, made in this line
     except Exception:  # noqa: BLE001 - foreign `__reduce__` methods raise anything
-        return to_jsonable(value)
+        text = to_jsonable(value)
+        return RuntimeError(text) if isinstance(value, BaseException) else text
     return value
-
-
-def _portable_cause(cause: BaseException) -> BaseException:
-    portable = _portable(cause)
-    return portable if isinstance(portable, BaseException) else RuntimeError(str(portable))
 
 
 def _deep(value: Any, memo: dict[int, Any]) -> Any:

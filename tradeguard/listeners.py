@@ -22,7 +22,7 @@ class Listeners:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._listeners: tuple[Callable[[Any], object], ...] = ()
         self._running = threading.local()
         self.failed = 0

@@ -36,17 +36,18 @@ class RateWindow:
 
     def advance(self, second: int) -> None:
         """Bring the counts up to `second`; an earlier second than the latest changes nothing."""
+        if second <= self._second:
+            return
         buckets = self._buckets
-        if second - self._second >= _SLOTS:
-            buckets[:] = [0] * _SLOTS
-            self.recent = self.previous = 0
-        else:
-            for step in range(self._second + 1, second + 1):
-                ageing = buckets[(step - SPAN) % _SLOTS]
-                self.recent -= ageing
-                self.previous += ageing - buckets[step % _SLOTS]
-                buckets[step % _SLOTS] = 0
-        self._second = max(second, self._second)
+        for step in range(max(self._second + 1, second - _SLOTS + 1), second + 1):
+            buckets[step % _SLOTS] = 0
+        self._second = second
+        # Summed anew once a second, not carried on: whatever a signal handler may have upset is right again then.
+        newest = second % _SLOTS
+        oldest = newest - SPAN + 1
+        wrapped = sum(buckets[oldest:]) if oldest < 0 else 0
+        self.recent = wrapped + sum(buckets[max(oldest, 0) : newest + 1])
+        self.previous = sum(buckets) - self.recent
 
     def trend(self) -> dict[str, int | str]:
         """Return how the trailing minute compares with the minute before, in `direction` and both counts.

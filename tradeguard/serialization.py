@@ -72,7 +72,7 @@ def _container(value: Any, path: tuple[int, ...]) -> Any:
     path = (*path, id(value))
     try:
         if _is_mapping(value):
-            pairs = [(text_of(key), item) for key, item in value.items()]
+            pairs = [(key if type(key) is str else text_of(key), item) for key, item in value.items()]
             return {
                 key: MASK if is_secret_name(key) and item not in (None, "") else _convert(item, path)
                 for key, item in pairs

@@ -412,6 +412,29 @@ def test_every_count_equals_a_recount(
         )
 
 
+def test_a_signal_handler_that_records_an_error_stops_nothing() -> None:
+    """A handler or a finaliser runs in the midst of whatever its thread is doing, recording included."""
+
+    class Interrupting(ManualClock):
+        depth = 0
+
+        def monotonic(self) -> float:
+            if self.depth == 0:
+                self.depth += 1
+                record(monitor)
+                self.depth -= 1
+            return super().monotonic()
+
+    clock = Interrupting()
+    monitor = ErrorMonitor(clock=clock)
+    thread = threading.Thread(target=record, args=(monitor, 5), daemon=True)
+    thread.start()
+    thread.join(30.0)
+    assert not thread.is_alive()
+    clock.depth = 1
+    assert monitor.get_error_statistics()["by_component"] == {"api": 10}
+
+
 def test_threads_lose_no_count() -> None:
     monitor, barrier = ErrorMonitor(max_distinct=5), threading.Barrier(8)
     told = list[Any]()

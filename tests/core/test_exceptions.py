@@ -45,7 +45,7 @@ class ForeignTimeoutError(OSError):
     """Stands for another library's error, as ccxt's do in the adapter."""
 
 
-class GuardedTimeout(NetworkException, ForeignTimeoutError):
+class GuardedTimeoutError(NetworkException, ForeignTimeoutError):
     """A guarded error: ours and theirs, with a constructor that takes neither's arguments."""
 
     def __init__(self, exchange: str, *, attempts: int) -> None:
@@ -207,7 +207,7 @@ def made() -> list[TradingException]:
     errors: list[TradingException] = [kind("what happened") for kind in CLASSES]
     return [
         *errors,
-        GuardedTimeout("binance", attempts=3),
+        GuardedTimeoutError("binance", attempts=3),
         CircuitBreakerOpenError("api", 3.0, cause, exchange="binance"),
         RecoveryException("x", last_result=[1]),
         CallTimeoutError("fetch", timeout=5, still_running=False),
@@ -251,6 +251,8 @@ def test_what_cannot_be_pickled_becomes_text() -> None:
     assert (twin.context["odd"], twin.context["fine"]) == ("unpicklable", [1])
     assert "lock" in twin.context["lock"]
     assert repr(twin.__cause__) == "RuntimeError('LocalError: cannot travel')"
+    opened = pickle.loads(pickle.dumps(CircuitBreakerOpenError("api", 1.0, LocalError("cannot travel"))))
+    assert repr(opened.cause) == repr(opened.__cause__) == "RuntimeError('LocalError: cannot travel')"
 
 
 def test_errors_in_each_others_context_are_pickled_and_copied() -> None:
