@@ -1,0 +1,133 @@
+"""Runs of Cerebro whose every bar and notification is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import backtrader as bt
+
+from tradeguard.testing import ManualClock
+
+Script = Mapping[int, Callable[[Any], object]]
+"""What the strategy does at its bars, by their number from 1."""
+
+
+class EventClock(ManualClock):
+    """A manual clock at which things happen."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._events: list[tuple[float, Callable[[], object]]] = []
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Have `action` happen `seconds` from now, at the first reading after that."""
+        self._events.append((self.monotonic() + seconds, action))
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        due = [event for event in self._events if event[0] <= self.monotonic()]
+        self._events = [event for event in self._events if event not in due]
+        for _, action in due:
+            action()
+
+
+def cut(clock: EventClock, exchange: Any, *, after: float, seconds: float) -> None:
+    """Have the exchange unreachable from `after` on (0 is at once), for `seconds`."""
+    if after > 0:
+        clock.at(after, exchange.pull_plug)
+    else:
+        exchange.pull_plug()
+    clock.at(after + seconds, exchange.plug_in)
+
+
+SECOND = {"timeframe": bt.TimeFrame.Seconds, "compression": 1}
+MINUTE = {"timeframe": bt.TimeFrame.Minutes, "compression": 1}
+
+
+@dataclass(slots=True)
+class Log:
+    """What a strategy was told."""
+
+    bars: list[tuple[Any, ...]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)
+    orders: list[tuple[int, str]] = field(default_factory=list)
+    clones: list[Any] = field(default_factory=list)
+    trades: list[Any] = field(default_factory=list)
+    store: list[tuple[str, str]] = field(default_factory=list)
+    stops: int = 0
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.store]
+
+    def of(self, order: Any) -> list[str]:
+        """The states of one order, as notified."""
+        return [state for ref, state in self.orders if ref == order.ref]
+
+    def stamps(self) -> list[Any]:
+        return [bar[0] for bar in self.bars]
+
+
+class Scribe(bt.Strategy):
+    """Writes everything down, and does what the script says."""
+
+    params = (("script", {}), ("log", None), ("each", None))
+
+    def __init__(self) -> None:
+        self.log: Log = self.p.log
+
+    def next(self) -> None:
+        data = self.data
+        stamp = data.datetime.datetime(0)
+        self.log.bars.append((stamp, data.open[0], data.high[0], data.low[0], data.close[0], data.volume[0]))
+        self.log.told.append(f"bar {len(self.log.bars)}")
+        if self.p.each is not None:
+            self.p.each(self)
+        action = self.p.script.get(len(self.log.bars))
+        if action is not None:
+            action(self)
+
+    def notify_data(self, data: Any, status: int, *args: Any, **kwargs: Any) -> None:
+        name = data._getstatusname(status)
+        self.log.statuses.append(name)
+        self.log.told.append(name)
+
+    def notify_store(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        self.log.store.append((kwargs["kind"], msg))
+
+    def notify_order(self, order: Any) -> None:
+        self.log.orders.append((order.ref, order.getstatusname()))
+        self.log.clones.append(order)
+
+    def notify_trade(self, trade: Any) -> None:
+        self.log.trades.append(trade)
+
+    def stop(self) -> None:
+        self.log.stops += 1
+
+
+def run(
+    store: Any,
+    *,
+    symbol: str = "ETH/BTC",
+    script: Script | None = None,
+    each: Callable[[Any], object] | None = None,
+    trading: bool = False,
+    broker: Mapping[str, Any] | None = None,
+    cerebro: Mapping[str, Any] | None = None,
+    **feed: Any,
+) -> Log:
+    """Run one feed, with the store's broker if there is trading, and return what was told."""
+    log = Log()
+    env = bt.Cerebro(**{"stdstats": False, "quicknotify": True, **(cerebro or {})})
+    env.adddata(store.getdata(dataname=symbol, **{**SECOND, **feed}))
+    if trading:
+        env.setbroker(store.getbroker(**(broker or {})))
+    env.addstrategy(Scribe, log=log, script=script or {}, each=each)
+    try:
+        env.run()
+    finally:
+        log.told.append("over")
+    return log

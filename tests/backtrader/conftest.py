@@ -1,0 +1,62 @@
+"""Shared parts: a clock that the exchange and the bot share, exchanges, stores whose work is done inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bt_exchange import ScriptedExchange
+from bt_runs import EventClock
+
+from tradeguard.simulator import SimulatedExchange
+from tradeguard.testing import ManualClock
+from tradeguard_backtrader import GuardedStore, InlineWorkers
+from tradeguard_ccxt import GuardConfig, GuardedExchange
+
+
+@pytest.fixture
+def clock() -> EventClock:
+    return EventClock(start=1000.0)
+
+
+@pytest.fixture
+def scripted(clock: ManualClock) -> ScriptedExchange:
+    return ScriptedExchange(clock)
+
+
+@pytest.fixture
+def simulate(clock: ManualClock) -> Iterator[Callable[..., SimulatedExchange]]:
+    """Starts simulated exchanges on the shared clock."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> SimulatedExchange:
+            return stack.enter_context(SimulatedExchange(**{"seed": 1, "clock": clock, **options}))
+
+        yield start
+
+
+@pytest.fixture
+def guarded(clock: ManualClock, tmp_path: Path) -> Callable[..., Any]:
+    """Makes guarded exchanges on the shared clock."""
+
+    def make(simulated: SimulatedExchange, **options: Any) -> Any:
+        settings = {"clock": clock, "journal": tmp_path / f"orders-{simulated.url[-5:]}.sqlite", **options}
+        return GuardedExchange("binance", simulated.ccxt_config(), guard=GuardConfig(**settings))
+
+    return make
+
+
+@pytest.fixture
+def store_of(clock: ManualClock) -> Callable[..., GuardedStore]:
+    """Makes stores that work inline on the shared clock."""
+
+    def make(exchange: Any, **options: Any) -> GuardedStore:
+        store: GuardedStore = GuardedStore(
+            exchange, **{"clock": clock, "workers": InlineWorkers(clock), **options}
+        )
+        return store
+
+    return make
