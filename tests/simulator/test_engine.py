@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tradeguard.simulator import OrderStatus, ReplayMarket, SyntheticMarket
+from tradeguard.simulator.book import RestingOrders
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.orders import Order, OrderRequest, OrderType, SelfTrade, Side, TimeInForce
@@ -255,15 +256,15 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def open_orders_are_where_they_belong(self) -> None:
         book = self.engine.books[self.symbol]
-        here = {order.order_id for order in (*book.bids, *book.asks, *book.stops)}
+        here = {order.order_id for order in (*_orders(book.bids), *_orders(book.asks), *book.stops)}
         is_open = {order.order_id for order in self.engine.register.orders if order.status.is_open}
         assert here == is_open
 
     @invariant()
     def books_are_sorted_by_price_and_then_by_age(self) -> None:
         book = self.engine.books[self.symbol]
-        bids = [(-(order.request.price or 0), order.order_id) for order in book.bids]
-        asks = [(order.request.price or 0, order.order_id) for order in book.asks]
+        bids = [(-(order.request.price or 0), order.order_id) for order in _orders(book.bids)]
+        asks = [(order.request.price or 0, order.order_id) for order in _orders(book.asks)]
         assert bids == sorted(bids)
         assert asks == sorted(asks)
 
@@ -272,7 +273,11 @@ class EngineMachine(RuleBasedStateMachine):
         book = self.engine.books[self.symbol]
         bid, ask = book.bids.best(), book.asks.best()
         if bid is not None and ask is not None:
-            assert (bid.request.price or 0) < (ask.request.price or 0)
+            assert bid[0] < ask[0]
+
+
+def _orders(resting: RestingOrders) -> list[Order]:
+    return [order for _, order in resting]
 
 
 EngineMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

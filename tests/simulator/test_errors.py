@@ -165,6 +165,7 @@ def test_canceling_all_of_none_is_unknown(binance: ccxt.binance) -> None:
         ("public_get_ticker_price", {"symbols": '["ETHBTC","ETHBTC"]'}, -1151),
         ("public_get_ticker_price", {"symbols": "ETHBTC"}, -1100),
         ("public_get_exchangeinfo", {"symbol": "NOSUCH"}, -1121),
+        ("public_get_exchangeinfo", {"symbol": "ETHBTC", "symbols": '["ETHBTC"]'}, -1128),
         ("public_get_depth", {}, -1102),
         ("private_post_order_cancelreplace", {**LIMIT, "cancelReplaceMode": "TRY"}, -1130),
     ],

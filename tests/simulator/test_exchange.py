@@ -189,6 +189,29 @@ async def test_async_client_trades_too(exchange: SimulatedExchange) -> None:
     assert ticker["last"] == float(exchange.last_price("ETH/BTC"))
 
 
+def test_orders_of_many_threads_land_once_each(exchange: SimulatedExchange, connect: Connect) -> None:
+    clients = [connect(exchange) for _ in range(4)]
+    for client in clients:
+        client.load_markets()
+
+    def trade(name: int, client: ccxt.binance) -> None:
+        for number in range(15):
+            side = "buy" if number % 2 else "sell"
+            params = {"clientOrderId": f"{name}-{number}"}
+            client.create_order("ETH/BTC", "market", side, 0.1, None, params)
+
+    threads = [threading.Thread(target=trade, args=pair) for pair in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    names = [order.client_order_id for order in exchange.orders()]
+    assert sorted(names) == sorted(f"{name}-{number}" for name in range(4) for number in range(15))
+    assert exchange.requests.count("POST", "/order") == 60
+    totals = exchange._venue.engine.ledger.totals()
+    assert (totals["ETH"], totals["BTC"]) == (100, 10)
+
+
 def test_config_leads_nowhere_but_here(exchange: SimulatedExchange, connect: Connect) -> None:
     client = connect(exchange)
     addresses = [url for name, url in client.urls["api"].items() if isinstance(url, str)]

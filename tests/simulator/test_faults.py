@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import ccxt
 import pytest
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard.simulator import Fault, FaultKind, Phase, SimulatedExchange
+from tradeguard.simulator import Fault, FaultKind, FaultPlan, Phase, SimulatedExchange
 from tradeguard.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -115,6 +116,26 @@ def test_late_answer_takes_exchange_time(
     order = buy(binance)
     assert exchange.time_ms() == sent_ms + 3000
     assert order["timestamp"] == (sent_ms if phase is Phase.AFTER else sent_ms + 3000)
+
+
+def test_late_answer_is_waited_for_on_a_clock_that_cannot_be_moved(connect: Connect) -> None:
+    with SimulatedExchange(faults=FaultPlan([Fault(FaultKind.LATE, "market", delay=0.03)])) as exchange:
+        client = connect(exchange)
+        began = time.monotonic()
+        client.fetch_time()
+    assert time.monotonic() - began >= 0.03
+
+
+def test_a_look_into_the_frozen_past_gives_back_nothing_that_was_taken(
+    exchange: SimulatedExchange, binance: ccxt.binance, clock: ManualClock
+) -> None:
+    exchange.faults.add(Fault(FaultKind.FROZEN, "GET /api/v3/depth", times=None))
+    binance.fetch_order_book("ETH/BTC")
+    clock.advance(10)
+    before = binance.fetch_bids_asks(["ETH/BTC"])["ETH/BTC"]["askVolume"]
+    binance.create_order("ETH/BTC", "market", "buy", 1)
+    binance.fetch_order_book("ETH/BTC")
+    assert binance.fetch_bids_asks(["ETH/BTC"])["ETH/BTC"]["askVolume"] == pytest.approx(before - 1)
 
 
 def test_late_acceptance_places_the_order_after_the_client_gave_up(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,15 @@ def test_cancel_by_client_order_id(on: Any) -> None:
     assert (canceled["status"], canceled["info"]["origClientOrderId"]) == ("canceled", "mine")
 
 
+def test_cancel_may_bring_an_id_of_its_own_and_a_condition(on: Any) -> None:
+    _, client = on(STEADY)
+    order = client.create_order("ETH/USDT", "limit", "sell", 1, 150, {"stopLossPrice": 90})
+    params = {"newClientOrderId": "the-cancel", "cancelRestrictions": "ONLY_NEW"}
+    answer = client.cancel_order(order["id"], "ETH/USDT", params)["info"]
+    assert (answer["clientOrderId"], answer["status"]) == ("the-cancel", "CANCELED")
+    assert float(answer["stopPrice"]) == 90
+
+
 def test_cancel_all_cancels_one_symbol_only(binance: ccxt.binance) -> None:
     binance.create_order("ETH/BTC", "limit", "buy", 1, 0.04)
     binance.create_order("ETH/BTC", "limit", "buy", 1, 0.041)
@@ -238,6 +248,22 @@ def test_replace_says_so_when_only_the_cancel_worked(on: Any) -> None:
     with pytest.raises(ccxt.BaseError, match="-2021"):
         client.edit_order(old["id"], "ETH/USDT", "limit", "sell", 4000, 140)
     assert exchange.orders()[0].status is OrderStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("quantity", "code", "results"),
+    [("1", -2021, ("FAILURE", "SUCCESS")), ("4000", -2022, ("FAILURE", "FAILURE"))],
+)
+def test_replace_goes_on_without_a_cancel_where_it_is_allowed_to(
+    on: Any, quantity: str, code: int, results: tuple[str, str]
+) -> None:
+    _, client = on(STEADY)
+    order = {**RAW, "quantity": quantity, "cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": "77"}
+    with pytest.raises(ccxt.BaseError):
+        client.private_post_order_cancelreplace(order)
+    answer = json.loads(client.last_http_response)
+    assert answer["code"] == code
+    assert (answer["data"]["cancelResult"], answer["data"]["newOrderResult"]) == results
 
 
 def test_test_order_is_checked_and_not_placed(on: Any) -> None:

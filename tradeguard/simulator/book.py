@@ -30,9 +30,9 @@ class RestingOrders:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def __iter__(self) -> Iterator[Order]:
-        """Iterate over a snapshot, best first, so that orders may leave meanwhile."""
-        return iter([self._orders[key] for key in self._keys])
+    def __iter__(self) -> Iterator[tuple[Decimal, Order]]:
+        """Iterate over a snapshot of prices and orders, best first, so that orders may leave meanwhile."""
+        return iter([(self._price(key), self._orders[key]) for key in self._keys])
 
     def __contains__(self, order: Order) -> bool:
         price = order.request.price
@@ -50,19 +50,23 @@ class RestingOrders:
         del self._orders[key]
         del self._keys[bisect.bisect_left(self._keys, key)]
 
-    def best(self) -> Order | None:
-        """Return the order that is first to be met."""
-        return self._orders[self._keys[0]] if self._keys else None
+    def best(self) -> tuple[Decimal, Order] | None:
+        """Return price and order of what is first to be met."""
+        return (self._price(self._keys[0]), self._orders[self._keys[0]]) if self._keys else None
 
-    def meets(self, price: Decimal) -> bool:
-        """Return whether the best order would trade at `price`."""
+    def reached_by(self, price: Decimal) -> tuple[Decimal, Order] | None:
+        """Return price and order of what is first to be met, if it would trade at `price`."""
         best = self.best()
-        if best is None or best.request.price is None:
-            return False
-        return best.request.price >= price if self.side is Side.BUY else best.request.price <= price
+        if best is None:
+            return None
+        is_reached = best[0] >= price if self.side is Side.BUY else best[0] <= price
+        return best if is_reached else None
 
     def _key(self, order: Order, price: Decimal) -> _Key:
         return (-price if self.side is Side.BUY else price, order.order_id)
+
+    def _price(self, key: _Key) -> Decimal:
+        return -key[0] if self.side is Side.BUY else key[0]
 
 
 class MarketBook:

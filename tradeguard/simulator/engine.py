@@ -178,13 +178,11 @@ class Engine:
         flow = (one.quantity / step).to_integral_value(ROUND_DOWN) * step
         for side in (Side.BUY, Side.SELL):
             resting, left = book.resting(side), flow
-            while left > 0 and resting.meets(one.price):
-                order = resting.best()
-                if order is None or order.request.price is None:
-                    break
+            while left > 0 and (reached := resting.reached_by(one.price)) is not None:
+                price, order = reached
                 quantity = min(left, order.remaining)
                 left -= quantity
-                self.settlement.settle(None, order, order.request.price, quantity, one.time_ms)
+                self.settlement.settle(None, order, price, quantity, one.time_ms)
         for order in [waiting for waiting in book.stops if book.is_triggered(waiting, one.price)]:
             book.stops.remove(order)
             self._wake(order, book)

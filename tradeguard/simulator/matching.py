@@ -110,10 +110,7 @@ def _offers(
     sign = 1 if side is Side.BUY else -1
     levels = market.levels(opposite)
     level = next(levels, None)
-    for order in resting:
-        price = order.request.price
-        if price is None:
-            continue
+    for price, order in resting:
         while level is not None and level[1] * sign < price * sign:
             yield level[1], level[2], None, level[0]
             level = next(levels, None)

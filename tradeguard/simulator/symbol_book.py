@@ -56,11 +56,14 @@ class SymbolBook:
     def market(self, now_ms: int) -> MarketBook:
         """Return what everybody else bids and asks at `now_ms`."""
         last = self.feed.last_print(now_ms)
-        if self._market is None or self._market.print.number != last.number:
-            before = self.feed.candle(max(0, last.number // self.feed.prints_each - 1))
-            typical = 2 * before.volume / self.feed.prints_each
-            self._market = MarketBook(last, self.rules, typical, self._seed)
-        return self._market
+        if self._market is not None and self._market.print.number == last.number:
+            return self._market
+        before = self.feed.candle(max(0, last.number // self.feed.prints_each - 1))
+        market = MarketBook(last, self.rules, 2 * before.volume / self.feed.prints_each, self._seed)
+        if self._market is None or self._market.print.number < last.number:
+            # A look into the past must not make what was taken since appear again.
+            self._market = market
+        return market
 
     def day(self, now_ms: int) -> DayStatistics:
         """Return the trailing twenty-four hours at `now_ms`."""
@@ -73,18 +76,15 @@ class SymbolBook:
         """Return price and quantity of the best `limit` levels of one side, the accounts' orders included."""
         other = self.asks.best() if side is Side.BUY else self.bids.best()
         sign = 1 if side is Side.BUY else -1
-        bound = None if other is None else other.request.price
         levels: dict[Decimal, Decimal] = {}
         for _, price, quantity in self.market(now_ms).levels(side):
             # Nobody else offers what an account's order would have taken.
-            if bound is None or price * sign < bound * sign:
+            if other is None or price * sign < other[0] * sign:
                 levels[price] = quantity
                 if len(levels) == limit:
                     break
-        for order in self.resting(side):
-            if order.request.price is not None:
-                price = order.request.price
-                levels[price] = levels.get(price, Decimal(0)) + order.remaining
+        for price, order in self.resting(side):
+            levels[price] = levels.get(price, Decimal(0)) + order.remaining
         return sorted(levels.items(), key=lambda level: -level[0] * sign)[:limit]
 
     def is_triggered(self, order: Order, price: Decimal) -> bool:
@@ -106,6 +106,6 @@ class SymbolBook:
 
     def _is_touched(self, candle: Candle) -> bool:
         low, high = candle.low - _HAIR, candle.high + _HAIR
-        if self.bids.meets(low) or self.asks.meets(high):
+        if self.bids.reached_by(low) is not None or self.asks.reached_by(high) is not None:
             return True
         return any(self.is_triggered(order, low) or self.is_triggered(order, high) for order in self.stops)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -118,14 +118,9 @@ class Params:
             return None
         if not _DECIMAL.fullmatch(value):
             raise _illegal(name, "^([0-9]{1,20})(\\.[0-9]{1,20})?$")
-        try:
-            number = Decimal(value)
-        except InvalidOperation as error:
-            raise _illegal(name, _DECIMAL.pattern) from error
-        fraction = value.partition(".")[2].rstrip("0")
-        if len(fraction) > 8:
+        if len(value.partition(".")[2].rstrip("0")) > 8:
             raise BinanceError(-1111, f"Parameter '{name}' has too much precision.")
-        return number
+        return Decimal(value)
 
     def choice(self, name: str, choices: type[_Choice], error: BinanceError) -> _Choice | None:
         """Return the value as a member of `choices`, or None.
@@ -134,12 +129,15 @@ class Params:
             BinanceError: `error`, where it is no member.
         """
         value = self.text(name)
-        if value is None:
-            return None
-        for member in choices:
-            if member.upper() == value:
-                return member
-        raise error
+        return None if value is None else _member(value, choices, error)
+
+    def required_choice(self, name: str, choices: type[_Choice], error: BinanceError) -> _Choice:
+        """Return the value as a member of `choices`.
+
+        Raises:
+            BinanceError: it was not sent, or `error`, where it is no member.
+        """
+        return _member(self.required(name), choices, error)
 
     def client_order_id(self, name: str) -> str | None:
         """Return the value as a client order id, or None.
@@ -170,6 +168,13 @@ class Params:
         if len(set(names)) < len(names):
             raise BinanceError(-1151, "Symbol is present multiple times in the list.")
         return names
+
+
+def _member(value: str, choices: type[_Choice], error: BinanceError) -> _Choice:
+    for member in choices:
+        if member.upper() == value:
+            return member
+    raise error
 
 
 def _illegal(name: str, legal: str) -> BinanceError:

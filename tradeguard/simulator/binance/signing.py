@@ -56,10 +56,7 @@ def check_age(params: Params, server_ms: int) -> None:
     Raises:
         BinanceError: its timestamp lies outside of its recvWindow.
     """
-    stamp = params.integer("timestamp")
-    if stamp is None:
-        params.required("timestamp")
-        return
+    stamp = params.integer("timestamp") or int(params.required("timestamp"))
     if stamp > 10**14:
         stamp //= 1000
     window = _window(params)

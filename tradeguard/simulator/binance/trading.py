@@ -115,10 +115,7 @@ def _placed(call: Call, request: OrderRequest) -> Order:
 
 
 def _canceled(call: Call, order: Order, cancel_id: str) -> dict[str, object]:
-    try:
-        call.venue.engine.cancel(order)
-    except EngineRejection as rejection:
-        raise of_rejection(rejection) from rejection
+    call.venue.engine.cancel(order)
     return cancel_json(order, cancel_id, call.view.now_ms)
 
 
@@ -158,12 +155,8 @@ def _request(call: Call) -> OrderRequest:
     """Read an order out of its parameters."""
     params = call.params
     book = call.book()
-    side = params.choice("side", Side, BinanceError(-1117, "Invalid side."))
-    kind = params.choice("type", OrderType, BinanceError(-1116, "Invalid orderType."))
-    if side is None or kind is None:
-        params.required("side")
-        params.required("type")
-        raise BinanceError(-1116, "Invalid orderType.")
+    side = params.required_choice("side", Side, BinanceError(-1117, "Invalid side."))
+    kind = params.required_choice("type", OrderType, BinanceError(-1116, "Invalid orderType."))
     _check_combination(params, kind)
     self_trade = params.choice(
         "selfTradePreventionMode",
