@@ -274,7 +274,7 @@ def test_recording_does_not_wait_for_a_function_that_hangs_and_the_others_are_to
     assert len(desk.alerts) == 1
 
 
-def test_a_full_queue_drops_and_counts_for_that_function_alone() -> None:
+def test_a_full_queue_drops_counts_and_logs_for_that_function_alone(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(alert_queue_size=2)
     desk.monitor.configure_alerts(math.inf, alert_cooldown=0)
     release, entered, slow = threading.Event(), threading.Event(), list[str]()
@@ -291,6 +291,7 @@ def test_a_full_queue_drops_and_counts_for_that_function_alone() -> None:
     for component in "2345":
         desk.record(component=component)
     assert desk.monitor.get_error_statistics()["dropped_alerts"] == 2
+    assert [message.partition(" dropped, ")[2] for message in caplog.messages] == ["2 are waiting"] * 2
     release.set()
     assert desk.monitor.flush(PATIENCE)
     assert slow == ["1", "2", "3"]

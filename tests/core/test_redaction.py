@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -174,6 +175,15 @@ def test_a_circular_mapping_is_masked_without_end() -> None:
     items.append(items)
     circular["items"] = items
     assert KEY not in repr(redact_mapping(circular))
+
+
+def test_a_value_nested_without_measure_is_cut_and_never_let_through() -> None:
+    deep: Any = f"secret={KEY}"
+    for _ in range(5000):
+        deep = [{"inner": deep}]
+    shown = repr(redact_mapping({"deep": deep}))
+    assert MASK in shown
+    assert KEY not in shown
 
 
 def test_a_value_alone_is_masked_by_its_own_kind() -> None:
