@@ -44,6 +44,7 @@ class StateChange:
         self._on_state_change = on_state_change
 
     def __call__(self, event: StateTransition) -> None:
+        """Tell it."""
         self._on_state_change(event.old_state, event.new_state)
 
     def __repr__(self) -> str:

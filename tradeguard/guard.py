@@ -217,32 +217,29 @@ class Guard:
             and config.budget is None
         )
 
-    def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException) -> Any:
-        return self._call(args[0], args[1:], kwargs, *failure)
+    def _call_first(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
+    ) -> Any:
+        return self._call(args[0], args[1:], kwargs, failed)
 
     async def _call_first_async(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
     ) -> Any:
-        return await self._call_async(args[0], args[1:], kwargs, *failure)
+        return await self._call_async(args[0], args[1:], kwargs, failed)
 
     def _call(
         self,
         func: Callable[..., T],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        failure: BaseException | None = None,
+        failed: list[Exception] | None = None,
     ) -> T:
-        """Call `func` through all layers; its first attempt has happened if it ended in `failure`."""
+        """Call `func` through all layers; its first attempt has happened if `failed` holds its error."""
         run = GuardedRun(self, self._manager, operation_name(func))
 
         def attempt() -> T:
-            nonlocal failure
-            if failure is not None:
-                first, failure = failure, None
-                try:
-                    raise first
-                finally:
-                    del first  # its traceback refers to this frame
+            if failed:
+                raise failed.pop()
             with self._admission(run):
                 seconds = self._seconds() if self.interruptible else self.timeout
                 if seconds is None:
@@ -268,18 +265,13 @@ class Guard:
         func: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        failure: BaseException | None = None,
+        failed: list[Exception] | None = None,
     ) -> T:
         run = GuardedRun(self, self._manager, operation_name(func))
 
         async def attempt() -> T:
-            nonlocal failure
-            if failure is not None:
-                first, failure = failure, None
-                try:
-                    raise first
-                finally:
-                    del first  # its traceback refers to this frame
+            if failed:
+                raise failed.pop()
             with self._admission(run):
                 seconds = self._seconds()
                 if seconds is None:

@@ -21,10 +21,16 @@ __all__ = ["HappyPath", "SlowPath", "call_and_await", "spread", "spread_async"]
 
 
 class SlowPath(Protocol):
-    """Makes a call through all layers; its first attempt has happened if `failure` is given."""
+    """Makes a call through all layers."""
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any], *failure: BaseException) -> Any:
-        """Return the result, or its coroutine."""
+    def __call__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
+    ) -> Any:
+        """Return the result, or its coroutine.
+
+        The first attempt has happened if `failed` holds its error, which is taken out: an error that a frame of
+        its own traceback refers to would live until the collector of cycles comes by.
+        """
         ...
 
 
@@ -61,7 +67,8 @@ class HappyPath:
     def plain(self, func: Callable[..., Any], slow_path: SlowPath) -> Callable[..., Any]:
         """Return a plain function that calls `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
-        count, late, interrupted, failed = self.calls.increment, self._late, self._interrupted, self._failed
+        count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
+        note_failure = self._note_failure
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
@@ -70,27 +77,26 @@ class HappyPath:
             try:
                 result = func(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failure = error
+                failed = [error]
             except BaseException as error:
-                interrupted(generation, error)
+                note_interrupt(generation, error)
                 raise
             else:
                 if machine.calm != generation or type(result) is COROUTINE:
-                    late(generation, result)
+                    note_late(generation, result)
                 else:
                     count()
                 return result
-            try:
-                return slow_path(args, kwargs, failed(generation, failure))
-            finally:
-                del failure  # its traceback refers to this frame
+            note_failure(generation, failed[0])
+            return slow_path(args, kwargs, failed)
 
         return guarded
 
     def coroutine(self, func: Callable[..., Awaitable[Any]], slow_path: SlowPath) -> Callable[..., Any]:
         """Return a coroutine function that awaits `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
-        count, late, interrupted, failed = self.calls.increment, self._late, self._interrupted, self._failed
+        count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
+        note_failure = self._note_failure
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
@@ -99,39 +105,36 @@ class HappyPath:
             try:
                 result = await func(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failure = error
+                failed = [error]
             except BaseException as error:
-                interrupted(generation, error)
+                note_interrupt(generation, error)
                 raise
             else:
                 if machine.calm != generation:
-                    late(generation, None)
+                    note_late(generation, None)
                 else:
                     count()
                 return result
-            try:
-                return await slow_path(args, kwargs, failed(generation, failure))
-            finally:
-                del failure  # its traceback refers to this frame
+            note_failure(generation, failed[0])
+            return await slow_path(args, kwargs, failed)
 
         return guarded
 
-    def _late(self, generation: int, result: object) -> None:
+    def _note_late(self, generation: int, result: object) -> None:
         refuse_coroutine(result)
         if self._breaker is not None:
             self._breaker.conclude(Ticket(generation), "successful", None)
         self._manager.record("successful", 1, 0.0)
         self._count(successful=1, attempts=1)
 
-    def _interrupted(self, generation: int, error: BaseException) -> None:
-        self._failed(generation, error)
+    def _note_interrupt(self, generation: int, error: BaseException) -> None:
+        self._note_failure(generation, error)
         self._manager.record("cancelled", 1, 0.0)
         self._count(cancelled=1, attempts=1)
 
-    def _failed(self, generation: int, error: BaseException) -> BaseException:
+    def _note_failure(self, generation: int, error: BaseException) -> None:
         if self._breaker is not None:
             self._breaker.conclude(Ticket(generation), self._breaker.judge(error), error)
-        return error
 
 
 def spread(slow_path: SlowPath) -> Callable[..., Any]:

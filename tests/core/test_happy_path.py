@@ -1,0 +1,217 @@
+"""The healthy path: it counts exactly, keeps nothing alive, and gives way when all is not well."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from retry_cases import Flaky, as_coroutine
+
+from tradeguard.circuit_breaker import CircuitBreakerConfig
+from tradeguard.guard import Guard
+from tradeguard.happy_path import HappyPath
+from tradeguard.retry_manager import RetryConfig
+from tradeguard.testing import ManualClock
+
+THREADS = 8
+
+
+@pytest.fixture
+def eager_switching() -> Iterator[None]:
+    """Let the interpreter change threads as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def succeed() -> int:
+    return 0
+
+
+class FailingEveryOtherTime:
+    """Fails, succeeds, fails…"""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def __call__(self) -> None:
+        self.failed = not self.failed
+        if self.failed:
+            raise ConnectionError("down")
+
+
+def full_guard(manual: ManualClock, **layers: Any) -> Guard:
+    return Guard(
+        "api",
+        **{"retry": RetryConfig(), "breaker": CircuitBreakerConfig(failure_threshold=10**6), **layers},
+        clock=manual,
+    )
+
+
+@pytest.mark.usefixtures("eager_switching")
+def test_guard_manager_and_circuit_count_exactly_under_threads(manual: ManualClock) -> None:
+    guard = full_guard(manual)
+    start = threading.Barrier(THREADS)
+    healthy = guard(succeed)
+
+    def work() -> None:
+        recovering = guard(FailingEveryOtherTime())
+        start.wait()
+        for step in range(300):
+            if step % 12 == 0:
+                recovering()
+            else:
+                healthy()
+
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    statistics = guard.statistics
+    assert guard.retry is not None
+    assert guard.breaker is not None
+    totals = guard.retry.get_statistics()
+    assert statistics.calls == statistics.successful == totals["total_calls"] == THREADS * 300
+    assert statistics.attempts == totals["total_attempts"] == THREADS * 325
+    assert statistics.retries == totals["total_retries"] == THREADS * 25
+    assert guard.breaker.statistics.successful_calls == THREADS * 300
+    assert guard.breaker.statistics.failed_calls == THREADS * 25
+
+
+def test_a_success_that_overlaps_a_failure_is_counted_once_by_all(manual: ManualClock) -> None:
+    guard = full_guard(manual)
+    assert guard.breaker is not None
+    permit = guard.breaker.acquire()
+    guard(permit.failure)()
+
+    assert guard.retry is not None
+    assert guard.retry.get_statistics()["successful_calls"] == guard.statistics.successful == 1
+    assert guard.breaker.statistics.successful_calls == 1
+    assert guard.breaker.statistics.consecutive_failures == 0
+
+
+async def test_the_same_for_a_coroutine(manual: ManualClock) -> None:
+    guard = full_guard(manual)
+    assert guard.breaker is not None
+    permit = guard.breaker.acquire()
+    await guard(as_coroutine(permit.failure))()
+
+    assert guard.statistics.successful == guard.breaker.statistics.successful_calls == 1
+    assert guard.breaker.statistics.consecutive_failures == 0
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_counted_as_such_by_all(manual: ManualClock, stop: type[BaseException]) -> None:
+    guard = full_guard(manual)
+    with pytest.raises(stop):
+        guard(Flaky(stop()))()
+
+    assert guard.retry is not None
+    assert guard.breaker is not None
+    assert guard.retry.get_statistics()["cancelled_calls"] == guard.statistics.cancelled == 1
+    assert guard.breaker.statistics.neutral_calls == 1
+
+
+def test_a_healthy_call_takes_no_lock_and_reads_no_clock(manual: ManualClock) -> None:
+    """So it can be no slower among many threads than alone."""
+    guard = full_guard(manual)
+    guarded = guard(succeed)
+    assert guard.breaker is not None
+    used: list[str] = []
+
+    def watch(frame: Any, event: str, arg: Any) -> None:
+        if event in ("call", "c_call"):
+            used.append(frame.f_code.co_name if event == "call" else arg.__name__)
+
+    sys.setprofile(watch)
+    try:
+        guarded()
+    finally:
+        sys.setprofile(None)
+
+    assert used == ["guarded", "get", "succeed", "setprofile"]
+
+
+class WatchedError(ConnectionError):
+    """One that, unlike the built-in kind, can be watched by a weak reference."""
+
+
+@pytest.mark.parametrize("retry", [None, RetryConfig(max_attempts=2)])
+@pytest.mark.parametrize("way", ["call", "decorator", "call_async", "async decorator"])
+def test_an_error_that_was_handled_is_gone_at_once(
+    manual: ManualClock, retry: RetryConfig | None, way: str
+) -> None:
+    """Its frames, and all that the bot holds in them, do not wait for the collector of cycles."""
+    watched: list[weakref.ref[BaseException]] = []
+    guard = Guard("api", retry=retry, fallback=lambda: "cached", clock=manual)
+
+    def fail() -> None:
+        error = WatchedError("down")
+        watched.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    async def fail_async() -> None:
+        fail()
+
+    gc.collect()
+    gc.disable()
+    try:
+        if way == "call":
+            guard.call(fail)
+        elif way == "decorator":
+            guard(fail)()
+        elif way == "call_async":
+            asyncio.run(guard.call_async(fail_async))
+        else:
+            asyncio.run(guard(fail_async)())
+        assert [ref() for ref in watched] == [None] * (1 if retry is None else 2)
+    finally:
+        gc.enable()
+
+
+def test_a_guarded_function_looks_like_the_one_inside(manual: ManualClock) -> None:
+    def fetch(symbol: str, *, limit: int = 5) -> list[str]:
+        """Fetch it."""
+        return [symbol] * limit
+
+    for layers in ({}, {"timeout": 5.0}):
+        guard = full_guard(manual, **layers)
+        for func in (fetch, as_coroutine(fetch)):
+            guarded: Any = guard(func)
+            assert guarded.__wrapped__ is func
+            assert guarded.guard is guard
+            assert inspect.signature(guarded) == inspect.signature(func)
+            assert inspect.iscoroutinefunction(guarded) == inspect.iscoroutinefunction(func)
+            assert (guarded.__name__, guarded.__doc__) == (func.__name__, func.__doc__)
+
+
+def test_a_plain_function_that_returns_a_coroutine_is_refused_and_not_let_through(
+    manual: ManualClock,
+) -> None:
+    coroutine = as_coroutine(Flaky())
+
+    def disguised() -> object:
+        return coroutine()
+
+    guarded = full_guard(manual)(disguised)
+    with pytest.raises(TypeError, match="is a coroutine function"):
+        guarded()
+
+
+def test_the_happy_path_needs_no_circuit(manual: ManualClock) -> None:
+    guard = Guard("api", clock=manual)
+    assert isinstance(guard._happy_path, HappyPath)
+    assert [guard(succeed)(), guard.statistics.successful] == [0, 1]
