@@ -6,7 +6,6 @@ greatest age.
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -120,6 +119,8 @@ class FallbackCache:
 
 def _copier(value: Any) -> Callable[[], Any]:
     """Return a function that makes copies of `value` as it is now."""
+    import pickle  # noqa: PLC0415 - not worth the time of those who cache nothing
+
     try:
         # A tenth of what `deepcopy` costs on the dictionaries and candles that exchanges answer with.
         frozen = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)

@@ -6,7 +6,6 @@ Each decorated function has a guard of its own, its attribute `guard`, and a cir
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -23,7 +22,7 @@ __all__ = ["circuit_breaker", "is_network_error", "resilient", "retry_on_network
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_NETWORK_ERRORS: Final = (NetworkException, ConnectionError, TimeoutError, socket.gaierror, socket.herror)
+_NETWORK_ERRORS: Final = (NetworkException, ConnectionError, TimeoutError)
 _NETWORK_NUMBERS: Final = frozenset(
     {errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 )
@@ -38,16 +37,13 @@ def is_network_error(error: BaseException) -> bool:
     OSError without a number, as those of urllib and requests are, whose reason, cause or context is one of these.
     Errors of files are not, nor are HTTP answers, whatever their status.
     """
-    if not isinstance(error, OSError) or isinstance(error, _NETWORK_ERRORS):
-        return isinstance(error, _NETWORK_ERRORS)
-    if error.errno is not None:
-        return error.errno in _NETWORK_NUMBERS
-    source = _source(error)
+    if not isinstance(error, OSError):
+        return isinstance(error, NetworkException)
+    source: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
-        if source is None or isinstance(source, _NETWORK_ERRORS):
-            return source is not None
-        if isinstance(source, OSError) and source.errno is not None:
-            return source.errno in _NETWORK_NUMBERS
+        verdict = _verdict(source)
+        if verdict is not None or source is None:
+            return bool(verdict)
         source = _source(source)
     return False
 
@@ -150,6 +146,17 @@ def resilient(
         return guard(func)
 
     return decorate
+
+
+def _verdict(error: BaseException | None) -> bool | None:
+    """Tell whether `error` is one by itself, or None if that is for its source to say."""
+    import socket  # noqa: PLC0415 - who meets its errors has it already, and the import of all need not pay for it
+
+    if isinstance(error, (*_NETWORK_ERRORS, socket.gaierror, socket.herror)):
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _NETWORK_NUMBERS
+    return None
 
 
 def _source(error: BaseException) -> BaseException | None:
