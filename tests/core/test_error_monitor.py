@@ -344,7 +344,8 @@ def test_a_listener_that_raises_is_counted_and_harms_nobody() -> None:
     assert monitor.get_error_statistics()["listener_errors"] == 2
 
 
-def test_a_circuits_changes_are_recorded() -> None:
+def test_a_circuits_changes_are_recorded_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="tradeguard.error_monitor")
     clock = ManualClock(epoch=NOON)
     monitor, told = ErrorMonitor(clock=clock, max_distinct=1), list[Any]()
     breaker = CircuitBreaker(
@@ -359,6 +360,7 @@ def test_a_circuits_changes_are_recorded() -> None:
     assert told[0] == TransitionRecord(
         timestamp=NOON + 30.0, circuit="api", old_state="open", new_state="half_open", reason=told[0].reason
     )
+    assert "circuit api: open -> half_open" in caplog.text
     another = CircuitBreaker("another", CircuitBreakerConfig(), clock=clock)
     another.add_listener(monitor.record_transition)
     another.force_open()
