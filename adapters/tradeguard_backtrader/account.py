@@ -123,7 +123,6 @@ class AccountDesk:
                 self._follow()
         except CallFailedError as failed:
             return self._failed(failed.error)
-        self._failures, self.denied = 0, None
         if not self._adopted:
             return self._config.order_poll / 5
         due = min(self._balance_at, self._look_at) if len(self._watch) else self._balance_at
@@ -136,8 +135,9 @@ class AccountDesk:
             self._arrivals.popleft()  # only now: what failed is taken again
         now = self._clock.monotonic()
         if len(self._watch) and now >= self._look_at:
-            self._look_at = now + self._config.order_poll
             self._watch.look()
+            self._answered()
+            self._look_at = now + self._config.order_poll
         self._followed_up = arrived
         if now >= self._balance_at:
             self._refresh()
@@ -160,16 +160,17 @@ class AccountDesk:
     def _refresh(self) -> None:
         """Tell the balances, if they fit the fills that were told: no order moved while they were fetched."""
         now = self._clock.monotonic()
-        self._balance_at = now + min(self._config.order_poll, self._config.balance_refresh)
         mark, filled = self._traffic.mark(), self._watch.filled()
-        if not self._traffic.is_quiet or self._unclaimed:
-            return
-        answer = ask(self._exchange.fetch_balance)
-        if len(self._watch):
-            self._watch.look()
-        if self._watch.filled() == filled and self._traffic.mark() == mark and not self._arrivals:
-            self._post(BalanceSeen(snapshot_of(answer, now)))
-            self._balance_at = now + self._config.balance_refresh
+        pause = min(self._config.order_poll, self._config.balance_refresh)
+        if self._traffic.is_quiet and not self._unclaimed:
+            answer = ask(self._exchange.fetch_balance)
+            if len(self._watch):
+                self._watch.look()
+            self._answered()
+            if self._watch.filled() == filled and self._traffic.mark() == mark and not self._arrivals:
+                self._post(BalanceSeen(snapshot_of(answer, now)))
+                pause = self._config.balance_refresh
+        self._balance_at = now + pause
 
     # -- the beginning ------------------------------------------------------------------------------------------
 
@@ -192,6 +193,7 @@ class AccountDesk:
         known = {symbol: ZERO if price is None else price for symbol, price in prices.items()}
         self._post(Adopted(snapshot_of(answer, now), adopted, known))
         self._adopted = self.is_settled = True
+        self._answered()
 
     def _recover(self) -> None:
         """Have the guarded exchange resolve what a former process left open."""
@@ -219,6 +221,9 @@ class AccountDesk:
             self._watch.count(watched, order)
         self._unclaimed[order_id] = watched
         return AdoptedOrder(order, float(watched.book.remaining))
+
+    def _answered(self) -> None:
+        self._failures, self.denied = 0, None
 
     # -- failures and rates -------------------------------------------------------------------------------------
 

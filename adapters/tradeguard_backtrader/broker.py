@@ -11,6 +11,7 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.broker_events import (
+    FINAL,
     Adopted,
     AdoptedOrder,
     BalanceSeen,
@@ -235,9 +236,10 @@ class GuardedBroker(bt.BrokerBase):
             case Withdrawn():
                 self._end(live, "canceled")
             case OrderSeen():
-                for fill in live.book.new(event.fills):
-                    self._fill(live, fill)
-                if event.status != "open":
+                for fill in event.fills:
+                    if live.book.new([fill]):
+                        self._fill(live, fill)
+                if event.status in FINAL:
                     self._end(live, event.status)
 
     def _fill(self, live: LiveOrder, fill: Fill) -> None:

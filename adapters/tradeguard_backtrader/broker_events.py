@@ -12,6 +12,7 @@ from tradeguard_backtrader.fills import Fill
 from tradeguard_backtrader.snapshot import Snapshot
 
 __all__ = [
+    "FINAL",
     "Adopted",
     "AdoptedOrder",
     "BalanceSeen",
@@ -22,6 +23,9 @@ __all__ = [
     "Refused",
     "Withdrawn",
 ]
+
+FINAL = frozenset({"closed", "canceled", "expired", "rejected"})
+"""ccxt's statuses of an order that has come to its end; it passes on others as the exchange calls them."""
 
 
 @dataclass(frozen=True, slots=True)

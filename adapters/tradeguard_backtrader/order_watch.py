@@ -11,14 +11,12 @@ from typing import Any
 import ccxt
 
 from tradeguard.clock import Clock
-from tradeguard_backtrader.broker_events import OrderSeen
+from tradeguard_backtrader.broker_events import FINAL, OrderSeen
 from tradeguard_backtrader.failures import CallFailedError, ask
 from tradeguard_backtrader.fills import Fill, FillBook, exact
 from tradeguard_backtrader.trades import Rates, fills_of, rest_of
 
 __all__ = ["OrderWatch", "Watched"]
-
-FINAL = frozenset({"closed", "canceled", "expired", "rejected"})
 
 
 @dataclass(slots=True, eq=False)

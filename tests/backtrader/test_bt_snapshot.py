@@ -1,0 +1,69 @@
+"""Cash and positions between two balances."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradeguard_backtrader.fills import Fill
+from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, snapshot_of
+
+
+def ledger(**balances: tuple[str, str]) -> Ledger:
+    kept = Ledger()
+    kept.refresh(
+        Snapshot({name: Balance(Decimal(total), Decimal(locked)) for name, (total, locked) in balances.items()}, 5.0),
+        {},
+    )  # fmt: skip
+    return kept
+
+
+def test_what_an_exchange_leaves_out_of_a_balance_follows_from_the_rest() -> None:
+    answer = {
+        "total": {"ETH": 3.0, "BTC": None, "USD": 7.0, "EUR": 0.0},
+        "ETH": {"free": 1.0, "used": 2.0, "total": 3.0},
+        "BTC": {"free": 0.25, "used": 0.5, "total": None},
+        "USD": {"free": 5.0, "used": None, "total": 7.0},
+    }
+    assert snapshot_of(answer, 1.0).balances == {
+        "ETH": Balance(Decimal("3.0"), Decimal("2.0")),
+        "BTC": Balance(Decimal("0.75"), Decimal("0.5")),
+        "USD": Balance(Decimal("7.0"), Decimal("2.0")),
+        "EUR": Balance(Decimal("0.0"), Decimal(0)),
+    }
+
+
+def test_an_answer_without_balances_is_an_empty_account() -> None:
+    assert snapshot_of({"info": {}}, 1.0).balances == {}
+
+
+def test_a_buy_moves_coin_and_cash_and_its_fees_at_once() -> None:
+    kept = ledger(ETH=("1", "0"), BTC=("2", "0"))
+    fill = Fill(trade_id="1", amount=Decimal(2), price=Decimal("0.05"), fee_base=Decimal("0.002"))
+    kept.apply(fill, base="ETH", quote="BTC", is_buy=True)
+    assert (kept.total("ETH"), kept.total("BTC")) == (Decimal("2.998"), Decimal("1.90"))
+
+
+def test_a_sale_moves_them_back() -> None:
+    kept = ledger(ETH=("1", "0"), BTC=("2", "0"))
+    fill = Fill(trade_id="1", amount=Decimal(1), price=Decimal("0.05"), fee_quote=Decimal("0.001"))
+    kept.apply(fill, base="ETH", quote="BTC", is_buy=False)
+    assert (kept.total("ETH"), kept.total("BTC")) == (Decimal(0), Decimal("2.049"))
+
+
+def test_cash_is_what_neither_our_orders_nor_others_lock() -> None:
+    kept = Ledger()
+    snapshot = Snapshot({"BTC": Balance(Decimal(10), Decimal(4))}, 1.0)
+    kept.refresh(snapshot, {"BTC": Decimal(3)})
+    assert kept.free("BTC", {"BTC": Decimal(3)}) == 6
+    assert kept.free("BTC", {}) == 9
+    assert kept.free("BTC", {"BTC": Decimal(20)}) == 0
+
+
+def test_the_worth_counts_every_currency_that_has_a_price() -> None:
+    kept = ledger(BTC=("2", "0"), ETH=("10", "5"), USDT=("30000", "0"), DOGE=("1000", "0"))
+    prices = {("ETH", "BTC"): Decimal("0.05"), ("BTC", "USDT"): Decimal(60_000)}
+    assert kept.value("BTC", prices, ["ETH", "USDT", "DOGE"]) == Decimal("3.0")
+
+
+def test_a_price_of_zero_is_no_price() -> None:
+    assert ledger(BTC=("2", "0"), USDT=("9", "0")).value("BTC", {("BTC", "USDT"): Decimal(0)}, ["USDT"]) == 2
