@@ -1,0 +1,7 @@
+"""`tradeguard report`."""
+
+from tradeguard.cli.options import DebugOption
+
+
+def report(debug: DebugOption = False) -> None:
+    """X."""

@@ -1,0 +1,7 @@
+"""`tradeguard simulate`."""
+
+from tradeguard.cli.options import DebugOption
+
+
+def simulate(debug: DebugOption = False) -> None:
+    """X."""
