@@ -51,7 +51,7 @@ coverage: $(VENV)/.dev  ## the test suite with its coverage
 	$(BIN)/coverage report --skip-covered
 
 bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
-	$(BIN)/python benchmarks/core.py $(ARGS)
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/.dev  ## thousands of orders under hostile faults, audited
 	$(BIN)/python tests/soak/orders.py --orders 1000 --seeds 1 2 3 4 5 6 7 8 9 10 $(ARGS)
