@@ -38,7 +38,7 @@ class StoreConfig:
     stop_patience: float = 10.0
     max_poll_pause: float = 60.0
     retry_pause: float = 0.5
-    max_retry_pause: float = 15.0
+    max_retry_pause: float = 5.0
     time_sync: float = 600.0
     refetches: int = 2
     refetch_pause: float = 0.5

@@ -199,8 +199,12 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
 
     def _on_record(self, record: ErrorRecord | TransitionRecord | RescueRecord) -> None:
         if isinstance(record, RescueRecord):
-            detail = dict(record.detail)
-            text = f"{record.kind} in {record.component}: {detail or record.operation or ''}"
+            facts = ", ".join(f"{name} {value}" for name, value in record.detail.items() if value)
+            where = " ".join(part for part in (record.component, record.operation) if part)
             self.notify(
-                record.kind, text, component=record.component, operation=record.operation, detail=detail
+                record.kind,
+                f"{record.kind}: {where}{', ' if facts else ''}{facts}",
+                component=record.component,
+                operation=record.operation,
+                detail=dict(record.detail),
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import ccxt
 
-from tradeguard.testing import ManualClock
+from tradeguard.clock import Clock
 
 MARKET = {
     "symbol": "ETH/BTC",
@@ -30,7 +30,7 @@ class ScriptedExchange:
 
     id = "scripted"
 
-    def __init__(self, clock: ManualClock, *, step_ms: int = 1_000, server_ahead_ms: int = 0) -> None:
+    def __init__(self, clock: Clock, *, step_ms: int = 1_000, server_ahead_ms: int = 0) -> None:
         self.options: dict[str, Any] = {}
         self.precisionMode = ccxt.TICK_SIZE
         self.clock = clock

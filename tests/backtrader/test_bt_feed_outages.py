@@ -16,6 +16,7 @@ import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import SECOND, EventClock, Log, Scribe, cut, run
 
+from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.exceptions import DataFeedException
 from tradeguard.simulator import Fault, FaultKind, FaultPlan, SimulatedExchange
 from tradeguard.testing import ManualClock
@@ -238,14 +239,9 @@ class Hanging(ScriptedExchange):
         return super().fetch_ohlcv(*arguments)
 
 
-class _RealClock:
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
-
-
 def test_a_call_that_hangs_never_holds_the_loop_and_is_told_as_an_outage() -> None:
     """On real threads: the loop turns on, says CONNBROKEN, and the answer heals it."""
-    exchange = Hanging(_RealClock())
+    exchange = Hanging(SYSTEM_CLOCK)
     store = GuardedStore(exchange, config=StoreConfig(patience=0.15))
     turns: list[float] = []
     log = Log()

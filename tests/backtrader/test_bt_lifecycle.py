@@ -1,0 +1,182 @@
+"""However a run ends, what was started is stopped, and stopped once."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import backtrader as bt
+import pytest
+from bt_exchange import ScriptedExchange
+from bt_runs import SECOND, Log, Scribe, run
+
+from tradeguard.clock import SYSTEM_CLOCK
+from tradeguard_backtrader import GuardedStore
+from tradeguard_backtrader.lifecycle import guard_run
+
+Stores = Callable[..., GuardedStore]
+
+
+class StopCounter:
+    """Counts the stops of everything that takes part in a run."""
+
+    def __init__(self) -> None:
+        self.stops: list[str] = []
+
+    def watch(self, part: Any, name: str) -> None:
+        whole = part.stop
+
+        def stop() -> None:
+            self.stops.append(name)
+            whole()
+
+        part.stop = stop
+
+
+def prepared(store: GuardedStore, strategy: Any = Scribe, **options: Any) -> tuple[bt.Cerebro, StopCounter]:
+    """A Cerebro with feed, broker and strategy whose stops are counted."""
+    counter = StopCounter()
+    cerebro = bt.Cerebro(stdstats=False)
+    feed = store.getdata(dataname="ETH/BTC", history=2, bars=5, **SECOND)
+    broker = store.getbroker()
+    cerebro.adddata(feed)
+    cerebro.setbroker(broker)
+    cerebro.addstrategy(strategy, **options)
+    for part, name in ((feed, "feed"), (broker, "broker"), (store, "store")):
+        counter.watch(part, name)
+    return cerebro, counter
+
+
+def failing(at: int, error: BaseException) -> dict[int, Callable[[Any], None]]:
+    def fail(_: Any) -> None:
+        raise error
+
+    return {at: fail}
+
+
+def test_a_run_that_ends_well_stops_everything_once(scripted: ScriptedExchange, store_of: Stores) -> None:
+    log = Log()
+    cerebro, counter = prepared(store_of(scripted), log=log)
+    cerebro.run()
+    assert counter.stops == ["broker", "feed", "store"]
+    assert log.stops == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect"), KeyboardInterrupt(), SystemExit(3)])
+def test_an_exception_in_next_stops_everything_once_and_is_raised_again(
+    scripted: ScriptedExchange, store_of: Stores, error: BaseException
+) -> None:
+    log = Log()
+    cerebro, counter = prepared(store_of(scripted), log=log, script=failing(4, error))
+    with pytest.raises(type(error)) as raised:
+        cerebro.run()
+    assert raised.value is error
+    assert counter.stops == ["broker", "feed", "store"]
+    assert log.stops == 1
+
+
+def test_an_exception_in_a_stop_does_not_keep_the_others_from_theirs(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    class Defect(Scribe):
+        def stop(self) -> None:
+            super().stop()
+            raise ValueError("at the end")
+
+    log = Log()
+    cerebro, counter = prepared(store_of(scripted), Defect, log=log)
+    with pytest.raises(ValueError, match="at the end"):
+        cerebro.run()
+    assert counter.stops == ["broker", "feed", "store"]
+    assert log.stops == 1
+
+
+def test_a_stop_that_fails_after_the_run_has_failed_hides_nothing(
+    scripted: ScriptedExchange, store_of: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Defect(Scribe):
+        def stop(self) -> None:
+            raise ValueError("at the end too")
+
+    cerebro, counter = prepared(store_of(scripted), Defect, log=Log(), script=failing(4, KeyError("first")))
+    with pytest.raises(KeyError, match="first"):
+        cerebro.run()
+    assert counter.stops == ["broker", "feed", "store"]
+    assert "at the end too" in caplog.text
+
+
+def test_an_exception_before_the_first_bar_stops_what_was_started(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    class Unborn(Scribe):
+        def start(self) -> None:
+            raise ValueError("not today")
+
+    log = Log()
+    cerebro, counter = prepared(store_of(scripted), Unborn, log=log)
+    with pytest.raises(ValueError, match="not today"):
+        cerebro.run()
+    assert counter.stops == ["broker", "feed", "store"]
+    assert log.stops == 0  # it never started
+
+
+def test_analyzers_are_told_of_the_end_too(scripted: ScriptedExchange, store_of: Stores) -> None:
+    ended: list[str] = []
+
+    class Watch(bt.Analyzer):
+        def stop(self) -> None:
+            ended.append("analyzer")
+
+    cerebro, _ = prepared(store_of(scripted), log=Log(), script=failing(4, ValueError("a defect")))
+    cerebro.addanalyzer(Watch)
+    with pytest.raises(ValueError, match="a defect"):
+        cerebro.run()
+    assert ended == ["analyzer"]
+
+
+def test_orders_on_their_way_are_waited_for_when_the_run_fails(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    def order_and_fail(strategy: Any) -> None:
+        strategy.buy(size=1)
+        raise ValueError("a defect")
+
+    with pytest.raises(ValueError, match="a defect"):
+        run(store_of(scripted), script={3: order_and_fail}, trading=True, history=2)
+    assert list(scripted.orders) == ["1"]
+
+
+def test_no_thread_outlives_its_run() -> None:
+    store = GuardedStore(ScriptedExchange(SYSTEM_CLOCK))
+    with pytest.raises(ValueError, match="a defect"):
+        run(store, script=failing(1, ValueError("a defect")), trading=True, history=2)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("tradeguard-")] == []
+
+
+def test_stopping_a_store_twice_is_no_error(scripted: ScriptedExchange, store_of: Stores) -> None:
+    store = store_of(scripted)
+    run(store, history=2, bars=1)
+    store.stop()
+    store.stop()
+    assert store.is_finished
+
+
+def test_the_watch_is_taken_away_after_the_run(scripted: ScriptedExchange, store_of: Stores) -> None:
+    store = store_of(scripted)
+    cerebro = bt.Cerebro(stdstats=False)
+    feed = store.getdata(dataname="ETH/BTC", history=2, bars=1, **SECOND)
+    cerebro.adddata(feed)
+    cerebro.addstrategy(Scribe, log=Log())
+    (strategy,) = cerebro.run()
+    assert "stop" not in vars(feed)
+    assert "stop" not in vars(strategy)
+
+
+def test_a_cerebro_that_is_watched_can_be_pickled_for_its_workers() -> None:
+    cerebro = bt.Cerebro()
+    guard_run(cerebro)
+    guard_run(cerebro)
+    twin = pickle.loads(pickle.dumps(cerebro))
+    assert twin.runstrategies._env is twin
