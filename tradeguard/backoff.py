@@ -73,7 +73,7 @@ class Backoff:
                 delay = base * attempt
             case RetryStrategy.EXPONENTIAL:
                 delay = _exponential(base, float(self.backoff_factor), attempt)
-            case RetryStrategy.FIBONACCI:
+            case _:  # FIBONACCI
                 delay = _fibonacci(base, attempt, cap)
         return min(delay, cap)
 
@@ -95,7 +95,7 @@ class Backoff:
             case "equal":
                 half = self.delay(attempt) / 2
                 return half + uniform(0.0, half)
-            case "decorrelated":
+            case _:  # decorrelated
                 base = min(float(self.base_delay), float(self.max_delay))
                 last = base if previous is None else max(previous, base)
                 return uniform(base, min(last * 3, float(self.max_delay)))

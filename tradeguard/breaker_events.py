@@ -60,7 +60,7 @@ class TransitionFeed:
 
     def __init__(self) -> None:
         self.listeners = Listeners()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._events: deque[StateTransition] = deque()
         self._telling = False
 

@@ -22,7 +22,7 @@ class BreakerRegistry(Generic[B]):
     """Knows every circuit while it lives, and keeps those that are shared by name for good."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._numbers = count()
         self._living: weakref.WeakValueDictionary[int, B] = weakref.WeakValueDictionary()
         self._shared: dict[str, B] = {}

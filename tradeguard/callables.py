@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ __all__ = [
     "PlainCallError",
     "adapt",
     "awaited",
+    "is_cancellation",
     "is_coroutine_callable",
     "operation_name",
     "refuse_coroutine",
@@ -69,6 +71,15 @@ def refuse_coroutine(result: T) -> T:
             f"{coroutine.__qualname__} is a coroutine function; use the asynchronous method or decorator for it"
         )
     return result
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether `error` is what a thread gets that waits for a future that was cancelled.
+
+    Unlike the CancelledError of asyncio it is an ordinary Exception, though it means the same.
+    """
+    futures = sys.modules.get("concurrent.futures._base")  # who has met one has loaded it
+    return futures is not None and isinstance(error, futures.CancelledError)
 
 
 async def awaited(result: Awaitable[T] | T) -> T:

@@ -55,7 +55,7 @@ class FallbackCache:
         require_int("max_entries", max_entries, minimum=1)
         self.max_entries = max_entries
         self._clock: Clock = SYSTEM_CLOCK if clock is None else clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._entries: OrderedDict[Hashable, tuple[Callable[[], Any], float, float]] = OrderedDict()
 
     def put(self, key: Hashable, value: Any, *, age: float = 0.0) -> None:

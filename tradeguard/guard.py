@@ -135,7 +135,7 @@ class Guard:
         )
         self.timeout = min((bound for bound in bounds if bound is not None), default=None)
         self._workers = Workers(name)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._counts = dict.fromkeys(GuardStatistics.__slots__, 0)
         self._happy_path = HappyPath(self._manager, self.breaker, self.count)
         if self.breaker is not None and monitor is not None:

@@ -1,8 +1,9 @@
 """What a healthy guarded call costs, and nothing else.
 
 This is the one place that is written for speed: the functions that it makes name nothing but closed-over locals,
-take no lock, read no clock and build no object. They run while the circuit is calm and nothing is timed; all
-else they leave to a slow path, which knows every layer.
+take no lock, read no clock and build no object, not even the empty dictionary that passing `**kwargs` on takes.
+They run while the circuit is calm and nothing is timed; all else they leave to a slow path, which knows every
+layer.
 """
 
 from __future__ import annotations
@@ -68,14 +69,14 @@ class HappyPath:
         """Return a plain function that calls `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
         count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
-        note_failure = self._note_failure
+        conclude = self._conclude
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
             if not generation or current_deadline() is not None:
                 return slow_path(args, kwargs)
             try:
-                result = func(*args, **kwargs)
+                result = func(*args, **kwargs) if kwargs else func(*args)
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
                 failed = [error]
             except BaseException as error:
@@ -87,7 +88,7 @@ class HappyPath:
                 else:
                     count()
                 return result
-            note_failure(generation, failed[0])
+            conclude(generation, failed[0])
             return slow_path(args, kwargs, failed)
 
         return guarded
@@ -96,14 +97,14 @@ class HappyPath:
         """Return a coroutine function that awaits `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
         count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
-        note_failure = self._note_failure
+        conclude = self._conclude
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
             if not generation or current_deadline() is not None:
                 return await slow_path(args, kwargs)
             try:
-                result = await func(*args, **kwargs)
+                result = await (func(*args, **kwargs) if kwargs else func(*args))
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
                 failed = [error]
             except BaseException as error:
@@ -115,26 +116,27 @@ class HappyPath:
                 else:
                     count()
                 return result
-            note_failure(generation, failed[0])
+            conclude(generation, failed[0])
             return await slow_path(args, kwargs, failed)
 
         return guarded
 
     def _note_late(self, generation: int, result: object) -> None:
         refuse_coroutine(result)
-        if self._breaker is not None:
-            self._breaker.conclude(Ticket(generation), "successful", None)
+        self._conclude(generation, None)
         self._manager.record("successful", 1, 0.0)
         self._count(successful=1, attempts=1)
 
     def _note_interrupt(self, generation: int, error: BaseException) -> None:
-        self._note_failure(generation, error)
+        self._conclude(generation, error)
         self._manager.record("cancelled", 1, 0.0)
         self._count(cancelled=1, attempts=1)
 
-    def _note_failure(self, generation: int, error: BaseException) -> None:
-        if self._breaker is not None:
-            self._breaker.conclude(Ticket(generation), self._breaker.judge(error), error)
+    def _conclude(self, generation: int, error: BaseException | None) -> None:
+        breaker = self._breaker
+        if breaker is not None:
+            verdict = "successful" if error is None else breaker.judge(error)
+            breaker.conclude(Ticket(generation), verdict, error)
 
 
 def spread(slow_path: SlowPath) -> Callable[..., Any]:

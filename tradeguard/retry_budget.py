@@ -37,7 +37,7 @@ class RetryBudget:
         require_int("floor", floor, minimum=0)
         self.ratio = ratio
         self.floor = floor
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         # Calls are many, so they are counted by whole seconds; retries are few and kept one by one.
         self._calls: deque[list[int]] = deque()
         self._calls_total = 0

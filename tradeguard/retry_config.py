@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from tradeguard.backoff import Backoff, Jitter, RetryStrategy
 from tradeguard.bounds import refuse, require_callable, require_int, require_number, require_types
-from tradeguard.callables import PlainCallError
+from tradeguard.callables import PlainCallError, is_cancellation
 from tradeguard.exceptions import CircuitBreakerOpenError, ConfigurationException, ValidationException
 from tradeguard.retry_budget import RetryBudget
 
@@ -88,7 +88,7 @@ class RetryConfig:
 
     def retries(self, error: Exception) -> bool:
         """Tell whether a call that failed with `error` may be tried again at all."""
-        if isinstance(error, _NEVER_RETRIED):
+        if isinstance(error, _NEVER_RETRIED) or is_cancellation(error):
             return False
         wanted = self.retry_on_exceptions
         if wanted is None:

@@ -53,10 +53,10 @@ class RetryManager:
         self.config = RetryConfig() if config is None else config
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.backoff = self.config.backoff()
-        self.rng = random.Random() if rng is None else rng
+        self.rng = random.SystemRandom() if rng is None else rng  # forked bots must not draw alike
         self.happy_calls = Tally()
         self._adopted: list[Tally] = [self.happy_calls]
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._counts: dict[str, int] = dict.fromkeys(
             ("successful", "failed", "cancelled", "attempts", "retries"), 0
         )

@@ -24,7 +24,7 @@ class Tally:
     def __init__(self) -> None:
         self.increment = count().__next__
         self._readings = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
 
     def value(self) -> int:
         """Return how often `increment` was called."""

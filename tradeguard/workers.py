@@ -123,7 +123,7 @@ class Workers:
     def _forget_threads(self) -> None:
         # A forked child has none of its parent's threads, and the lock may have been held when it forked.
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come by here too
         self._idle: list[queue.SimpleQueue[_Job]] = []
 
     def _work(self, inbox: queue.SimpleQueue[_Job]) -> None:

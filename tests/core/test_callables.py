@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from pytest_mock import MockerFixture
 
 from tradeguard.callables import (
     PlainCallError,
     adapt,
     awaited,
+    is_cancellation,
     is_coroutine_callable,
     operation_name,
     refuse_coroutine,
@@ -125,6 +129,19 @@ def test_a_coroutine_is_closed_unstarted_and_refused_by_name() -> None:
     with pytest.raises(RuntimeError, match="cannot reuse"):
         unstarted.send(None)
     assert refuse_coroutine(3) == 3
+
+
+def test_a_cancelled_future_is_a_cancellation_to_the_thread_that_waits_for_it(mocker: MockerFixture) -> None:
+    future: Future[None] = Future()
+    future.cancel()
+    with pytest.raises(CancelledError) as caught:
+        future.result()
+    assert is_cancellation(caught.value)
+    assert not is_cancellation(ValueError())
+
+    mocker.patch.dict(sys.modules)
+    del sys.modules["concurrent.futures._base"]
+    assert not is_cancellation(ValueError())
 
 
 async def test_only_awaitables_are_awaited() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from concurrent.futures import CancelledError as FutureCancelledError
 from functools import partial
 from typing import Any
 
@@ -134,7 +135,14 @@ def test_a_coroutine_function_in_call_is_a_type_error_and_no_result(
     assert breaker.statistics.successful_calls == 0
 
 
-NEUTRAL = [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError(), GeneratorExit(), KeyError("ignored")]
+NEUTRAL = [
+    KeyboardInterrupt(),
+    SystemExit(),
+    asyncio.CancelledError(),
+    FutureCancelledError(),
+    GeneratorExit(),
+    KeyError("ignored"),
+]
 
 
 @pytest.mark.parametrize("error", NEUTRAL, ids=lambda error: type(error).__name__)

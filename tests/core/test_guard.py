@@ -259,6 +259,21 @@ def test_no_fallback_for_what_stops_a_program(manual: ManualClock, stop: type[Ba
     assert guard.breaker.statistics.neutral_calls == 2
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_what_stops_a_program_passes_the_timed_layers_too(
+    manual: ManualClock, run: Run, stop: type[BaseException]
+) -> None:
+    guard = guarding(
+        manual, retry=RetryConfig(deadline=60.0), breaker=CircuitBreakerConfig(failure_threshold=1)
+    )
+    with pytest.raises(stop):
+        run(guard, always_failing(stop()))
+
+    assert (guard.statistics.cancelled, guard.statistics.attempts, manual.sleeps) == (1, 1, [])
+    assert guard.breaker is not None
+    assert guard.breaker.get_state() is CLOSED
+
+
 async def test_a_coroutine_may_fall_back_on_a_coroutine(manual: ManualClock) -> None:
     guard = guarding(manual, fallback=as_coroutine(lambda: "fallback"))
     assert await guard.call_async(as_coroutine(always_failing())) == "fallback"

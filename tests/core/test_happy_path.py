@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import pickle
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from retry_cases import Flaky, as_coroutine
 from tradeguard.circuit_breaker import CircuitBreakerConfig
 from tradeguard.guard import Guard
 from tradeguard.happy_path import HappyPath
-from tradeguard.retry_manager import RetryConfig
+from tradeguard.resilience_decorator import resilient
+from tradeguard.retry_manager import RetryBudget, RetryConfig
 from tradeguard.testing import ManualClock
 
 THREADS = 8
@@ -180,6 +182,57 @@ def test_an_error_that_was_handled_is_gone_at_once(
         assert [ref() for ref in watched] == [None] * (1 if retry is None else 2)
     finally:
         gc.enable()
+
+
+@resilient(RetryConfig(), CircuitBreakerConfig())
+def importable() -> int:
+    return 42
+
+
+def test_a_decorated_function_can_be_sent_to_another_process() -> None:
+    assert pickle.loads(pickle.dumps(importable)) is importable
+
+
+class SignallingClock(ManualClock):
+    """A clock that runs something whenever it is read: it is read in the midst of bookkeeping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handler: Callable[[], object] | None = None
+
+    def monotonic(self) -> float:
+        handler, self.handler = self.handler, None
+        if handler is not None:
+            handler()
+        return super().monotonic()
+
+
+def test_a_signal_handler_that_makes_a_guarded_call_amid_the_bookkeeping_of_another_does_not_hang() -> None:
+    clock = SignallingClock()
+    guard = Guard(
+        "api",
+        retry=RetryConfig(max_attempts=2, budget=RetryBudget()),
+        breaker=CircuitBreakerConfig(failure_threshold=2, success_threshold=1),
+        fallback=lambda: "cached",
+        clock=clock,
+    )
+    outcomes: list[object] = []
+
+    def handled() -> None:
+        outcomes.append(guard.call(Flaky(ConnectionError(), ConnectionError())))
+
+    def work() -> None:
+        assert guard.breaker is not None
+        for ask in (guard.breaker.get_state, guard.breaker.acquire().failure, guard.breaker.snapshot):
+            clock.handler = handled
+            ask()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(timeout=10.0)
+
+    assert not thread.is_alive()
+    assert outcomes == ["cached"] * 3
 
 
 def test_a_guarded_function_looks_like_the_one_inside(manual: ManualClock) -> None:

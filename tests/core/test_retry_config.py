@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -64,11 +65,12 @@ def test_by_default_every_exception_is_retried_but_those_that_stay_as_they_are()
 
 
 @pytest.mark.parametrize("wanted", [None, Exception, (Exception,), lambda error: True])
-def test_an_open_circuit_and_a_mistaken_call_are_never_retried(wanted: Any) -> None:
+def test_an_open_circuit_a_mistaken_call_and_a_cancelled_one_are_never_retried(wanted: Any) -> None:
     config = RetryConfig(retry_on_exceptions=wanted)
 
     assert not config.retries(CircuitBreakerOpenError("api"))
     assert not config.retries(PlainCallError("coroutine"))
+    assert not config.retries(CancelledError())
 
 
 def test_a_tuple_means_its_classes_and_an_empty_one_means_none() -> None:
