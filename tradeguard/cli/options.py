@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,8 @@ __all__ = [
     "SymbolOption",
     "console",
 ]
+
+_FILE_WIDTH = 120
 
 
 class FaultProfile(StrEnum):
@@ -55,4 +58,6 @@ def console() -> Console:
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal that cannot show a sign gets a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
-    return Console(highlight=False, soft_wrap=False)
+    # A file or a pipe has no width: there, tables need not be cut to that of a narrow terminal.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_WIDTH
+    return Console(highlight=False, width=width)

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC
 from decimal import Decimal
 from types import ModuleType
 from typing import Any, Protocol
@@ -103,6 +104,7 @@ class GuardedRun:
         plan, guarded = self._plan, self._guarded
         guarded.guard_monitor.add_listener(observer.on_record)
         outage = _Outage(plan, self._exchange, observer)
+        began_ms = self._exchange.time_ms()
         try:
             ran = self._strategy.run(
                 guarded,
@@ -122,14 +124,14 @@ class GuardedRun:
         if guarded.orders_in_doubt():
             # What the next start of a bot would do first.
             guarded.recover_orders()
-        outcome = self._outcome(ran)
+        outcome = self._outcome(ran, began_ms)
         guarded.guard_monitor.remove_listener(observer.on_record)
         guarded.close()
         return outcome
 
-    def _outcome(self, ran: Any) -> RunOutcome:
+    def _outcome(self, ran: Any, began_ms: int) -> RunOutcome:
         plan = self._plan
-        live, missed = _bars(ran.data, plan.bars)
+        live, missed = _bars(ran.data, plan.bars, began_ms)
         belief = Belief(
             position=Decimal(repr(float(ran.broker.getposition(ran.data).size))),
             cash=Decimal(repr(float(ran.broker.getcash()))),
@@ -166,12 +168,13 @@ class _Outage:
         self._exchange.outage(seconds)
 
 
-def _bars(data: Any, wanted: int) -> tuple[int, int]:
-    """Return how many live bars were delivered, and how many are missing between the first bar and the last."""
-    stamps = [bt.num2date(stamp) for stamp in data.datetime.array[: len(data)]]
-    holes = sum(
-        round((later - earlier).total_seconds() / CANDLE_SECONDS) - 1
-        for earlier, later in itertools.pairwise(stamps)
-    )
-    live = min(wanted, len(stamps))
-    return live, holes + wanted - live
+def _bars(data: Any, wanted: int, began_ms: int) -> tuple[int, int]:
+    """Return how many live bars were delivered, and how many are missing among them and the history."""
+    closes_ms = [
+        round(bt.num2date(stamp).replace(tzinfo=UTC).timestamp() * 1000)
+        for stamp in data.datetime.array[: len(data)]
+    ]
+    candle_ms = round(CANDLE_SECONDS * 1000)
+    holes = sum((later - earlier) // candle_ms - 1 for earlier, later in itertools.pairwise(closes_ms))
+    live = sum(1 for close_ms in closes_ms if close_ms > began_ms)
+    return min(live, wanted), holes + max(0, wanted - live)

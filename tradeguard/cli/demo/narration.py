@@ -41,13 +41,13 @@ _EVENTS = MappingProxyType(
 # Backtrader's words, in those of people who do not know it.
 _FEED_STATES = MappingProxyType(
     {
-        "DELAYED": "behind: catching up",
+        "DELAYED": "catching up",
         "LIVE": "live",
         "CONNBROKEN": "the exchange does not answer",
         "DISCONNECTED": "at its end",
     }
 )
-_ADDRESS = re.compile(r"\s*\w+ (GET|POST|DELETE|PUT) https?://\S+")
+_ADDRESS = re.compile(r"\w+ (?:GET|POST|DELETE|PUT) https?://\S+")
 _ORDER_STATES = MappingProxyType({": Submitted": ": submitted", ": Completed": ": filled"})
 
 
@@ -61,8 +61,8 @@ def line_of_event(kind: str, text: str) -> Line | None:
             return None
         for word, ours in _ORDER_STATES.items():
             text = text.replace(word, ours)
-    # An address with its query is longer than a line, and says nothing here.
-    return Line(label, _ADDRESS.sub("", text).strip(), style)
+    # An address with its query is longer than a line, and says only that.
+    return Line(label, _ADDRESS.sub("no answer", text), style)
 
 
 def line_of_record(record: ErrorRecord | TransitionRecord | RescueRecord) -> Line | None:

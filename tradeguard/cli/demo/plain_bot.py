@@ -2,12 +2,15 @@
 
 It trades the same crosses on the same candles as the guarded bot, and nothing in it is made worse than it is
 found in the wild: it retries network errors only, backs off with jitter, looks at closed candles only, checks that
-an answer names an order, and takes fills and fees from the exchange's answers. That each attempt carries a client order id of its own is what
-ccxt does for binance by itself; here the ids are kept too, so that an audit can tell whose order is whose.
+an answer names an order, and takes fills and fees from the exchange's answers. That each attempt carries a client
+order id of its own is what ccxt does for binance by itself; here the ids are kept too, so that an audit can tell
+whose order is whose.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +19,6 @@ import pandas as pd
 import tenacity
 
 __all__ = ["PlainBot", "PlainIntent"]
-
-
-def _retry() -> Any:
-    return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(4),
-        wait=tenacity.wait_random_exponential(multiplier=0.1, max=1.0),
-        retry=tenacity.retry_if_exception_type(ccxt.NetworkError),
-        reraise=True,
-    )
 
 
 @dataclass(slots=True)
@@ -50,10 +44,19 @@ class PlainBot:
         fast: candles of the fast average.
         slow: candles of the slow average.
         stake: size of each order, in the base asset.
+        sleep: waits between attempts, in seconds.
     """
 
     def __init__(
-        self, exchange: Any, *, symbol: str, timeframe: str, fast: int, slow: int, stake: float
+        self,
+        exchange: Any,
+        *,
+        symbol: str,
+        timeframe: str,
+        fast: int,
+        slow: int,
+        stake: float,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
@@ -61,6 +64,13 @@ class PlainBot:
         self.fast = fast
         self.slow = slow
         self.stake = stake
+        self.retry = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(4),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=1.0),
+            retry=tenacity.retry_if_exception_type(ccxt.NetworkError),
+            sleep=sleep,
+            reraise=True,
+        )
         self.position = 0.0
         self.cash = 0.0
         self.intents: list[PlainIntent] = []
@@ -68,13 +78,13 @@ class PlainBot:
 
     def start(self) -> None:
         """Read the cash to begin with."""
-        _retry()(self.exchange.load_markets)
-        balance = _retry()(self.exchange.fetch_balance)
+        self.retry(self.exchange.load_markets)
+        balance = self.retry(self.exchange.fetch_balance)
         self.cash = float(balance["free"][self.symbol.split("/")[1]])
 
     def step(self) -> None:
         """Look at the candles, and trade if the averages have crossed on one that is new."""
-        candles = _retry()(self.exchange.fetch_ohlcv, self.symbol, self.timeframe, limit=self.slow + 20)
+        candles = self.retry(self.exchange.fetch_ohlcv, self.symbol, self.timeframe, limit=self.slow + 20)
         frame = pd.DataFrame(candles, columns=["time", "open", "high", "low", "close", "volume"])
         closed = frame.iloc[:-1]  # the last candle is still forming
         newest = int(closed["time"].iloc[-1])
@@ -95,7 +105,7 @@ class PlainBot:
         intent = PlainIntent(f"plain-{len(self.intents) + 1}", self.symbol, side, amount)
         self.intents.append(intent)
         try:
-            order = _retry()(self._send, intent)
+            order = self.retry(self._send, intent)
             if order["id"] is None:
                 raise ccxt.ExchangeError("the answer names no order")
         except ccxt.BaseError:

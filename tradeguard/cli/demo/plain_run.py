@@ -70,8 +70,7 @@ def _trade(bot: PlainBot, exchange: SimulatedExchange, end_ms: int, tell: Any) -
     while exchange.time_ms() < end_ms + round(CANDLE_SECONDS * 1000):
         try:
             bot.step()
-        except ccxt.BaseError as error:
-            # What every bot does: say so, and try again at the next turn of the loop.
+        except Exception as error:  # noqa: BLE001 - as the main loop of a bot does: say so, and go on
             _logger.info("%s", error)
         audit = exchange.audit(bot.intents)
         counts = {

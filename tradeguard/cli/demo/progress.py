@@ -123,7 +123,7 @@ class Progress:
         if isinstance(record, RescueRecord):
             with self._lock:
                 self._rescues[record.kind] += 1
-                self._told.add(f"{record.kind} in ")
+                self._told.add(f"{record.kind}:")
         line = line_of_record(record)
         if line is not None and not (line.label == "error" and self._is_repeated(line)):
             self.say(line)

@@ -157,7 +157,13 @@ def _block(now: Picture, bars: int, symbol: str) -> RenderableType:
     base, quote = symbol.split("/")
     progress = Table.grid(padding=(0, 1))
     progress.add_row(
-        ProgressBar(total=bars, completed=min(now.bars, bars), width=40),
+        ProgressBar(
+            total=bars,
+            completed=min(now.bars, bars),
+            width=40,
+            complete_style="cyan",
+            finished_style="green",
+        ),
         Text(f"bar {now.bars} of {bars}"),
         Text(f"{now.seconds:.0f} s", style="dim"),
     )

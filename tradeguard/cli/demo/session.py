@@ -90,4 +90,5 @@ def _introduction(plan: DemoPlan, state: Path, *, replaced: bool) -> str:
 
 
 def _say(console: Console, text: str | Text) -> None:
-    console.print(text, soft_wrap=True)
+    # A terminal breaks lines between words; in a file each sentence stays one line.
+    console.print(text, soft_wrap=not console.is_terminal)
