@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage bench soak docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix bench soak docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -49,6 +49,9 @@ coverage: $(VENV)/.dev  ## the test suite with its coverage
 	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
+
+matrix:  ## run the tests of the core and of orders on every Python that this machine has
+	tests/matrix.sh $(ARGS)
 
 bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
