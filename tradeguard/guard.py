@@ -28,7 +28,7 @@ from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.deadlines import current_deadline
 from tradeguard.exceptions import CircuitBreakerOpenError
 from tradeguard.guarded_run import GuardedRun, Monitor
-from tradeguard.happy_path import HappyPath, call_and_await, spread, spread_async
+from tradeguard.happy_path import FirstAttempt, HappyPath, call_and_await, spread, spread_async
 from tradeguard.retry_config import RetryConfig
 from tradeguard.retry_manager import RetryManager
 from tradeguard.workers import Workers, await_within
@@ -210,36 +210,31 @@ class Guard:
 
     def _is_simple(self) -> bool:
         config = self._manager.config
-        return (
-            self.timeout is None
-            and config.deadline is None
-            and config.retry_on_result is None
-            and config.budget is None
-        )
+        return self.timeout is None and config.retry_on_result is None and config.budget is None
 
     def _call_first(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], first: FirstAttempt | None = None
     ) -> Any:
-        return self._call(args[0], args[1:], kwargs, failed)
+        return self._call(args[0], args[1:], kwargs, first)
 
     async def _call_first_async(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], first: FirstAttempt | None = None
     ) -> Any:
-        return await self._call_async(args[0], args[1:], kwargs, failed)
+        return await self._call_async(args[0], args[1:], kwargs, first)
 
     def _call(
         self,
         func: Callable[..., T],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        failed: list[Exception] | None = None,
+        first: FirstAttempt | None = None,
     ) -> T:
-        """Call `func` through all layers; its first attempt has happened if `failed` holds its error."""
-        run = GuardedRun(self, self._manager, operation_name(func))
+        """Call `func` through all layers; its first attempt has happened if it is given."""
+        run = GuardedRun(self, self._manager, operation_name(func), None if first is None else first.began)
 
         def attempt() -> T:
-            if failed:
-                raise failed.pop()
+            if first is not None and first.errors:
+                raise first.errors.pop()
             with self._admission(run):
                 seconds = self._seconds() if self.interruptible else self.timeout
                 if seconds is None:
@@ -265,13 +260,13 @@ class Guard:
         func: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        failed: list[Exception] | None = None,
+        first: FirstAttempt | None = None,
     ) -> T:
-        run = GuardedRun(self, self._manager, operation_name(func))
+        run = GuardedRun(self, self._manager, operation_name(func), None if first is None else first.began)
 
         async def attempt() -> T:
-            if failed:
-                raise failed.pop()
+            if first is not None and first.errors:
+                raise first.errors.pop()
             with self._admission(run):
                 seconds = self._seconds()
                 if seconds is None:

@@ -81,8 +81,8 @@ class GuardParts(Protocol):
 class GuardedRun(RetryRun):
     """A retry run that knows the circuit, and tells the monitor."""
 
-    def __init__(self, guard: GuardParts, manager: Retrying, what: str) -> None:
-        super().__init__(manager, what)
+    def __init__(self, guard: GuardParts, manager: Retrying, what: str, began: float | None) -> None:
+        super().__init__(manager, what, began)
         self._guard = guard
         self._failures = 0
         self._waits = 0

@@ -1,9 +1,9 @@
 """What a healthy guarded call costs, and nothing else.
 
 This is the one place that is written for speed: the functions that it makes name nothing but closed-over locals,
-take no lock, read no clock and build no object, not even the empty dictionary that passing `**kwargs` on takes.
-They run while the circuit is calm and nothing is timed; all else they leave to a slow path, which knows every
-layer.
+take no lock, read no clock unless a deadline begins with the call, and build no object, not even the empty
+dictionary that passing `**kwargs` on takes. They run while the circuit is calm and nothing is timed; all else they
+leave to a slow path, which knows every layer.
 """
 
 from __future__ import annotations
@@ -18,20 +18,32 @@ from tradeguard.deadlines import current_deadline
 from tradeguard.retry_manager import RetryManager
 from tradeguard.tally import Tally
 
-__all__ = ["HappyPath", "SlowPath", "call_and_await", "spread", "spread_async"]
+__all__ = ["FirstAttempt", "HappyPath", "SlowPath", "call_and_await", "spread", "spread_async"]
+
+
+class FirstAttempt:
+    """A first attempt that failed, for the slow path to go on from.
+
+    Attributes:
+        errors: its error, to be taken out: one that a frame of its own traceback refers to would live until the
+            collector of cycles comes by.
+        began: when, in seconds of the manager's clock; None where no deadline asks for it.
+    """
+
+    __slots__ = ("began", "errors")
+
+    def __init__(self, error: Exception, began: float | None) -> None:
+        self.errors = [error]
+        self.began = began
 
 
 class SlowPath(Protocol):
     """Makes a call through all layers."""
 
     def __call__(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], failed: list[Exception] | None = None
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], first: FirstAttempt | None = None
     ) -> Any:
-        """Return the result, or its coroutine.
-
-        The first attempt has happened if `failed` holds its error, which is taken out: an error that a frame of
-        its own traceback refers to would live until the collector of cycles comes by.
-        """
+        """Return the result, or its coroutine; the first attempt has happened and failed if it is given."""
         ...
 
 
@@ -60,6 +72,7 @@ class HappyPath:
         self._manager = manager
         self._breaker = breaker
         self._count = count
+        self._read_clock = None if manager.config.deadline is None else manager.clock.monotonic
         self.calls = Tally()
         manager.adopt(self.calls)
         if breaker is not None:
@@ -69,16 +82,17 @@ class HappyPath:
         """Return a plain function that calls `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
         count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
-        conclude = self._conclude
+        conclude, read_clock = self._conclude, self._read_clock
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
             if not generation or current_deadline() is not None:
                 return slow_path(args, kwargs)
+            began = None if read_clock is None else read_clock()
             try:
                 result = func(*args, **kwargs) if kwargs else func(*args)
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failed = [error]
+                first = FirstAttempt(error, began)
             except BaseException as error:
                 note_interrupt(generation, error)
                 raise
@@ -88,8 +102,8 @@ class HappyPath:
                 else:
                     count()
                 return result
-            conclude(generation, failed[0])
-            return slow_path(args, kwargs, failed)
+            conclude(generation, first.errors[0])
+            return slow_path(args, kwargs, first)
 
         return guarded
 
@@ -97,16 +111,17 @@ class HappyPath:
         """Return a coroutine function that awaits `func`, or takes the slow path."""
         machine = _Calm() if self._breaker is None else self._breaker.machine
         count, note_late, note_interrupt = self.calls.increment, self._note_late, self._note_interrupt
-        conclude = self._conclude
+        conclude, read_clock = self._conclude, self._read_clock
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             generation = machine.calm
             if not generation or current_deadline() is not None:
                 return await slow_path(args, kwargs)
+            began = None if read_clock is None else read_clock()
             try:
                 result = await (func(*args, **kwargs) if kwargs else func(*args))
             except Exception as error:  # noqa: BLE001 - the slow path raises it, or tries again
-                failed = [error]
+                first = FirstAttempt(error, began)
             except BaseException as error:
                 note_interrupt(generation, error)
                 raise
@@ -116,8 +131,8 @@ class HappyPath:
                 else:
                     count()
                 return result
-            conclude(generation, failed[0])
-            return await slow_path(args, kwargs, failed)
+            conclude(generation, first.errors[0])
+            return await slow_path(args, kwargs, first)
 
         return guarded
 

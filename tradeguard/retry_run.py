@@ -38,20 +38,21 @@ class RetryRun:
     Args:
         manager: whose config, clock and statistics count.
         what: names the call in errors and logs.
+        began: when the first attempt began, if it has, in seconds of the manager's clock.
 
     Attributes:
         attempt: the number of the current attempt, from 1.
         attempts: how many have begun.
     """
 
-    def __init__(self, manager: Retrying, what: str) -> None:
+    def __init__(self, manager: Retrying, what: str, began: float | None = None) -> None:
         self.manager = manager
         self.what = what
         self.attempt = 1
         self.attempts = 0
         self._outcome = "cancelled"
         self._ambient = current_deadline()
-        self._started = manager.clock.monotonic()
+        self._started = manager.clock.monotonic() if began is None else began
         self._previous_delay: float | None = None
         self._total_delay = 0.0
         self._reserved = False

@@ -264,7 +264,9 @@ def test_what_stops_a_program_passes_the_timed_layers_too(
     manual: ManualClock, run: Run, stop: type[BaseException]
 ) -> None:
     guard = guarding(
-        manual, retry=RetryConfig(deadline=60.0), breaker=CircuitBreakerConfig(failure_threshold=1)
+        manual,
+        retry=RetryConfig(retry_on_result=lambda result: False),
+        breaker=CircuitBreakerConfig(failure_threshold=1),
     )
     with pytest.raises(stop):
         run(guard, always_failing(stop()))

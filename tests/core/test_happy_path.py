@@ -144,6 +144,20 @@ def test_a_healthy_call_takes_no_lock_and_reads_no_clock(manual: ManualClock) ->
     assert used == ["guarded", "get", "succeed", "setprofile"]
 
 
+def test_only_a_deadline_that_begins_with_the_call_reads_the_clock(manual: ManualClock) -> None:
+    read: list[float] = []
+
+    class Watched(ManualClock):
+        def monotonic(self) -> float:
+            read.append(super().monotonic())
+            return read[-1]
+
+    for deadline, readings in ((None, 0), (5.0, 1)):
+        guard = Guard("api", retry=RetryConfig(deadline=deadline), clock=Watched())
+        guard(succeed)()
+        assert len(read) == readings
+
+
 class WatchedError(ConnectionError):
     """One that, unlike the built-in kind, can be watched by a weak reference."""
 
