@@ -174,7 +174,6 @@ class BreakerMachine:
 
     def open_until(self, until: float, now: float) -> None:
         """Stay open until `until` at least; a held state stays held, but OPEN is not left earlier."""
-        self.settle(now)
         self._banned_until = max(self._banned_until, until)
         if until <= now or self.forced:
             return
@@ -219,7 +218,6 @@ class BreakerMachine:
         if self.consecutive_failures >= self.config.failure_threshold:
             reason = f"{self.consecutive_failures} consecutive failure(s)"
         if reason is not None:
-            self._failed_recoveries = 0
             self._open(now, self.config.open_seconds(0), reason)
 
     def _judge_rates(self, now: float, *, failed: bool, slow: bool) -> str | None:

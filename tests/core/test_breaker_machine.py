@@ -117,6 +117,38 @@ def test_open_periods_grow_while_recovery_fails_and_start_anew_after_it_succeede
     assert subject.open_for(now) == 10.0
 
 
+@pytest.mark.parametrize("end", ["close", "reset", "release"])
+def test_failed_recoveries_are_forgotten_when_it_closes_however_it_does(end: str) -> None:
+    subject = opened(recovery_backoff_factor=2, max_recovery_timeout=900, success_threshold=1)
+    fail(subject, 10.0)
+    fail(subject, 30.0)
+    if end == "close":
+        succeed(subject, 70.0)
+    elif end == "reset":
+        subject.reset(70.0)
+    else:
+        subject.force(OPEN, 70.0)
+        subject.release(70.0)
+    subject.open_until(100.0, 70.0)
+    fail(subject, 100.0)
+
+    assert subject.open_for(100.0) == 20.0
+
+
+def test_trials_of_a_recovery_that_failed_hold_no_places_in_the_next() -> None:
+    subject = opened(half_open_max_calls=2)
+    admitted(subject, 10.0)
+    fail(subject, 10.0)
+
+    assert [type(subject.admit(20.0)) for _ in range(3)] == [Ticket, Ticket, Rejection]
+
+
+def test_when_the_open_period_is_over_no_time_is_left() -> None:
+    subject = opened()
+    assert subject.open_for(10.5) == 0.0
+    assert subject.state is HALF_OPEN
+
+
 def test_a_trial_that_was_neither_gives_its_place_back() -> None:
     subject = opened()
     ticket = admitted(subject, 10.0)
@@ -134,9 +166,17 @@ def test_a_lost_trial_frees_its_place_after_the_bound_and_its_late_result_counts
 
     assert not subject.fail(lost, 15.0)
     assert not subject.succeed(lost, 15.0)
+    assert not opened_with_a_lost_trial(now=15.0).transitions[2:], "nobody else needs to have come by"
     assert subject.state is HALF_OPEN
     subject.succeed(trial, 16.0)
     assert subject.state is CLOSED
+
+
+def opened_with_a_lost_trial(now: float) -> BreakerMachine:
+    subject = opened(half_open_timeout=5.0)
+    lost = admitted(subject, 10.0)
+    assert not subject.fail(lost, now)
+    return subject
 
 
 def test_results_of_an_earlier_generation_change_nothing() -> None:
@@ -303,6 +343,8 @@ def test_open_until_opens_it_and_never_shortens_an_open_period() -> None:
     subject.open_until(0.0, 5.0)
     assert subject.state is CLOSED, "a time that is over opens nothing"
 
+    subject.open_until(5.5, 5.0)
+    assert subject.open_for(5.0) == 0.5
     subject.open_until(50.0, 5.0)
     assert subject.open_for(5.0) == 45.0
     subject.open_until(20.0, 6.0)
@@ -325,12 +367,13 @@ def test_a_given_time_outlasts_a_hold() -> None:
     subject = machine()
     subject.force(CLOSED, 0.0)
     subject.open_until(100.0, 0.0)
-    subject.release(1.0)
-    assert (subject.state, subject.open_for(1.0)) == (OPEN, 99.0)
+    subject.release(99.5)
+    assert (subject.state, subject.open_for(99.5)) == (OPEN, 0.5)
 
-    subject.force(OPEN, 2.0)
-    subject.release(3.0)
-    assert subject.open_for(3.0) == 97.0
+    subject.open_until(200.0, 99.5)
+    subject.force(OPEN, 99.5)
+    subject.release(100.0)
+    assert subject.open_for(100.0) == 100.0
 
 
 @pytest.mark.parametrize(

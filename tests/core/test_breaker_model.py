@@ -238,7 +238,6 @@ class BreakerAgainstModel(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-5.0, 0.0, 4.0, 30.0]))
     def open_until(self, seconds: float) -> None:
         self.breaker.open_until(self.clock.time() + seconds)
-        self.model.settle()
         until = self.model.now + seconds
         self.model.banned_until = max(self.model.banned_until, until)
         if seconds <= 0 or self.model.forced:

@@ -61,6 +61,11 @@ def test_failures_so_far_are_kept(manual: ManualClock) -> None:
     attempt_failure(heir)
     assert heir.get_state() is CircuitBreakerState.OPEN
 
+    heir, _ = restarted(breaker)
+    heir.call(int)
+    attempt_failure(heir)
+    assert heir.get_state() is CircuitBreakerState.CLOSED, "the success between them begins the count anew"
+
 
 def test_successful_trials_and_failed_recoveries_are_kept(manual: ManualClock) -> None:
     breaker = CircuitBreaker("api", CONFIG, clock=manual)
