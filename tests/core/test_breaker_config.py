@@ -44,6 +44,48 @@ def test_a_bad_value_is_named_at_construction(field: str, value: Any) -> None:
         CircuitBreakerConfig(**{field: value})
 
 
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    assert CircuitBreakerConfig() == CircuitBreakerConfig(
+        failure_threshold=5,
+        recovery_timeout=30.0,
+        success_threshold=2,
+        timeout=None,
+        on_state_change=None,
+        failure_rate_threshold=None,
+        slow_call_duration=None,
+        slow_call_rate_threshold=None,
+        window_calls=None,
+        window_seconds=None,
+        minimum_calls=10,
+        ignore_exceptions=(),
+        record_exceptions=(Exception,),
+        half_open_max_calls=1,
+        half_open_timeout=60.0,
+        recovery_backoff_factor=1.0,
+        max_recovery_timeout=600.0,
+        monitor_only=False,
+    )
+
+
+def test_values_at_or_close_to_their_bounds_are_accepted() -> None:
+    config = CircuitBreakerConfig(
+        failure_threshold=1,
+        recovery_timeout=0,
+        success_threshold=1,
+        timeout=0.001,
+        failure_rate_threshold=0.001,
+        slow_call_duration=0.001,
+        slow_call_rate_threshold=1,
+        window_seconds=0.001,
+        minimum_calls=1,
+        half_open_max_calls=1,
+        half_open_timeout=0.001,
+        recovery_backoff_factor=1,
+        max_recovery_timeout=0,
+    )
+    assert config.open_seconds(0) == 0.0
+
+
 def test_a_slow_call_rate_needs_to_know_what_is_slow() -> None:
     with pytest.raises(ConfigurationException, match="slow_call_duration must be set"):
         CircuitBreakerConfig(slow_call_rate_threshold=0.5)

@@ -55,6 +55,31 @@ def test_it_is_a_value_that_cannot_be_changed() -> None:
         RetryConfig(3)  # type: ignore[misc]
 
 
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    assert RetryConfig() == RetryConfig(
+        max_attempts=3,
+        base_delay=1.0,
+        max_delay=60.0,
+        strategy=RetryStrategy.EXPONENTIAL,
+        backoff_factor=2.0,
+        jitter="none",
+        retry_on_exceptions=None,
+        retry_on_result=None,
+        on_retry=None,
+        on_give_up=None,
+        deadline=None,
+        attempt_timeout=None,
+        budget=None,
+    )
+
+
+def test_values_at_or_close_to_their_bounds_are_accepted() -> None:
+    config = RetryConfig(
+        max_attempts=1, base_delay=0, max_delay=0, backoff_factor=1, deadline=0.001, attempt_timeout=0.001
+    )
+    assert config.backoff().delay(1) == 0.0
+
+
 def test_by_default_every_exception_is_retried_but_those_that_stay_as_they_are() -> None:
     config = RetryConfig()
 
