@@ -124,7 +124,8 @@ def listener_harms_nobody(kind: Kind) -> Verdict:
         state = circuit.state()
     assert told, "the listener must have been told"
     unharmed = isinstance(tripping, ConnectionError)
-    fact = f"the caller gets {'its own' if unharmed else 'the listener' + chr(39) + 's'} error, the circuit is {state}"
+    whose = "its own" if unharmed else "the listener's"
+    fact = f"the caller gets {whose} error, the circuit is {state}"
     if unharmed and state == "open":
         return yes(fact)
     return partly(fact) if unharmed or state == "open" else no(fact)
