@@ -93,7 +93,19 @@ def guard_feed(
             self._status_before_outage = None
         return loaded
 
-    namespace = {"setenvironment": setenvironment, "start": start, "_load": _load, "__doc__": cls.__doc__}
+    def portable_state(self: Any) -> Any:
+        state = base.__getstate__(self)
+        if isinstance(state, dict):
+            # Backtrader sends loaded feeds to its worker processes; a circuit and its locks stay here.
+            state = {name: value for name, value in state.items() if name != "_guarded_load"}
+        return state
+
+    namespace = {
+        "setenvironment": setenvironment,
+        "start": start,
+        "_load": _load,
+        "__getstate__": portable_state,
+    }
     return _published(base, namespace)
 
 
@@ -142,7 +154,7 @@ def guard_broker(
     def start(self: Any) -> None:
         again.call(base.start, self)
 
-    return _published(base, {"start": start, "__doc__": cls.__doc__, **order_methods(base, once, again)})
+    return _published(base, {"start": start, **order_methods(base, once, again)})
 
 
 def _outage(feed: Any) -> None:
@@ -166,7 +178,9 @@ def _published(cls: Any, namespace: dict[str, Any]) -> Any:
         number += 1
         name = f"Guarded{cls.__name__}{number}"
     with _registrations_kept():
-        guarded = type(cls)(name, (cls,), {"__module__": __name__, "__qualname__": name, **namespace})
+        guarded = type(cls)(
+            name, (cls,), {"__module__": __name__, "__qualname__": name, "__doc__": cls.__doc__, **namespace}
+        )
     setattr(module, name, guarded)
     return guarded
 

@@ -33,7 +33,8 @@ _logger = logging.getLogger(__name__)
 class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
     """Makes one store for each exchange object, where Backtrader's own stores are one for all.
 
-    Asking again for a store that is in use with other settings is an error: they would be ignored.
+    Asking again for a store, with the same settings or with none, returns it; with other settings it is an
+    error, since they would be ignored, unless the store's run is over.
     """
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -41,15 +42,16 @@ class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
         cls._stores: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def __call__(cls, exchange: Any, **settings: Any) -> Any:
+        settings = {name: value for name, value in settings.items() if value is not None}
         store = cls._stores.get(id(exchange))
-        if store is None or (store.is_finished and store.settings != settings):
+        if store is None or (settings and store.is_finished and store.settings != settings):
             store = bt.metabase.MetaParams.__call__(cls, exchange, **settings)
             # The store keeps the exchange alive, so that its id stays its own.
             cls._stores[id(exchange)] = store
-        elif store.settings != settings:
+        elif settings and store.settings != settings:
             raise ConfigurationException(
                 f"there is a store for this {getattr(exchange, 'id', 'exchange')} object already, with "
-                f"{store.settings or 'no settings'}; it cannot also have {settings or 'none'}",
+                f"{store.settings or 'no settings'}; it cannot also have {settings}",
                 component="tradeguard_backtrader",
             )
         return store

@@ -38,9 +38,13 @@ def test_settings_are_never_ignored_in_silence(clock: EventClock) -> None:
     store = GuardedStore(exchange, config=StoreConfig(patience=3.0))
     with pytest.raises(ConfigurationException, match="a store for this scripted object already"):
         GuardedStore(exchange, config=StoreConfig(patience=4.0))
-    with pytest.raises(ConfigurationException, match="a store for this"):
-        GuardedStore(exchange)
     assert store.config.patience == 3.0
+
+
+def test_asking_without_settings_returns_the_store_that_is_there(clock: EventClock) -> None:
+    exchange = ScriptedExchange(clock)
+    store = GuardedStore(exchange, config=StoreConfig(patience=3.0))
+    assert GuardedStore(exchange) is store
 
 
 def test_a_store_whose_run_is_over_can_be_replaced_by_one_with_other_settings(
