@@ -205,12 +205,12 @@ def test_the_wait_that_an_error_asks_for_is_kept(
     scripted: ScriptedExchange, store_of: Stores, clock: ManualClock
 ) -> None:
     limited = ccxt.DDoSProtection("slow down")
-    limited.retry_after = 7.0  # type: ignore[attr-defined]
+    limited.retry_after = 3.5  # type: ignore[attr-defined]
     scripted.fail("fetch_ohlcv", None, None, limited)
     asked: list[float] = []
     scripted.on["fetch_ohlcv"] = lambda: asked.append(clock.monotonic())
     run(store_of(scripted), history=2, bars=20)
-    assert asked[3] - asked[2] == pytest.approx(7.0)
+    assert asked[3] - asked[2] == pytest.approx(3.5)
 
 
 def test_bars_that_the_strategy_is_too_slow_for_are_delayed(
@@ -254,7 +254,7 @@ def test_a_call_that_hangs_never_holds_the_loop_and_is_told_as_an_outage() -> No
             super()._storenotify()
 
     cerebro = Turning(stdstats=False)
-    cerebro.adddata(store.getdata(dataname="ETH/BTC", history=3, bars=2, qcheck=0.05, **SECOND))
+    cerebro.adddata(store.getdata(dataname="ETH/BTC", history=3, bars=3, qcheck=0.05, **SECOND))
     cerebro.addstrategy(Scribe, log=log)
     cerebro.run()
     assert log.statuses == RECOVERED
