@@ -38,6 +38,7 @@ environment() {  # version, interpreter, folder
 }
 
 status=0
+ran=0
 table=$(printf '%-8s %-10s %s' Python exact result)
 for version in "${versions[@]}"; do
   if ! python=$(interpreter "$version"); then
@@ -46,6 +47,7 @@ for version in "${versions[@]}"; do
   fi
   exact=$("$python" -c 'import platform; print(platform.python_version())')
   folder=build/matrix/$version
+  ran=$((ran + 1))
   echo "== Python $exact"
   if environment "$version" "$python" "$folder"; then
     log=$folder/tests.log
@@ -61,4 +63,5 @@ for version in "${versions[@]}"; do
   table+=$'\n'$(printf '%-8s %-10s %s' "$version" "$exact" "$result")
 done
 printf '\n%s\n' "$table"
+[ "$ran" -gt 0 ] || status=1
 exit "$status"
