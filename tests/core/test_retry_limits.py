@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from typing import Any
 
@@ -113,6 +114,34 @@ def test_an_enclosing_deadline_bounds_attempts_and_waits(manual: ManualClock, ex
     assert (func.calls, manual.sleeps) == (3, [1.5, 1.5])
 
 
+def test_no_wait_ends_just_at_an_enclosing_deadline(manual: ManualClock, execute: Execute) -> None:
+    """An attempt that begins there would be cut off at once."""
+    with deadline(3.0, clock=manual), pytest.raises(ConnectionError):
+        execute(
+            manage(manual, max_attempts=9, strategy=RetryStrategy.FIXED, base_delay=1.5), always_failing()
+        )
+    assert manual.sleeps == [1.5]
+
+
+def test_the_deadline_counts_from_the_first_attempt_whatever_the_clock_shows(execute: Execute) -> None:
+    manual = ManualClock(start=1e6)
+    with pytest.raises(ConnectionError):
+        execute(manage(manual, deadline=3.0), always_failing())
+    assert manual.sleeps == [1.0, 2.0]
+
+
+def test_decorrelated_waits_grow_from_the_last_one(execute: Execute) -> None:
+    class Highest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    manual = ManualClock()
+    config = RetryConfig(max_attempts=5, jitter="decorrelated", max_delay=20.0)
+    with pytest.raises(ConnectionError):
+        execute(RetryManager(config, clock=manual, rng=Highest()), always_failing())
+    assert manual.sleeps == [3.0, 9.0, 20.0, 20.0]
+
+
 def test_after_an_enclosing_deadline_nothing_is_begun(manual: ManualClock, execute: Execute) -> None:
     func = Flaky()
     manager = manage(manual)
@@ -138,6 +167,16 @@ def test_the_budget_bounds_the_retries_of_all_managers_together_and_first_attemp
     with pytest.raises(ConnectionError):
         execute(managers[0], funcs[0])
     assert funcs[0].calls == 8
+
+
+def test_each_call_adds_its_share_to_the_budget(manual: ManualClock, execute: Execute) -> None:
+    manager = manage(manual, max_attempts=9, budget=RetryBudget(ratio=1.0, floor=0))
+    funcs = [Flaky(), Flaky(), always_failing()]
+    for func in funcs[:2]:
+        execute(manager, func)
+    with pytest.raises(ConnectionError):
+        execute(manager, funcs[2])
+    assert funcs[2].calls == 4
 
 
 async def test_a_cancelled_coroutine_stops_at_once_and_charges_nothing(manual: ManualClock) -> None:
@@ -178,6 +217,18 @@ async def test_a_coroutine_cancelled_while_it_waits_gives_its_retry_back(manual:
         0,
         0,
     )
+
+
+async def test_a_coroutine_cancelled_while_it_waits_after_a_bad_result_is_no_failure() -> None:
+    class Cancelled(ManualClock):
+        async def sleep_async(self, seconds: float) -> None:
+            raise asyncio.CancelledError
+
+    manager = RetryManager(RetryConfig(retry_on_result=lambda result: True), clock=Cancelled())
+    with pytest.raises(asyncio.CancelledError):
+        await manager.execute_async(as_coroutine(Flaky()))
+    statistics = manager.get_statistics()
+    assert (statistics["cancelled_calls"], statistics["failed_calls"]) == (1, 0)
 
 
 def test_each_plain_attempt_is_bounded(manual: ManualClock) -> None:
