@@ -10,6 +10,7 @@ from typing import Any
 
 import backtrader as bt
 
+from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.guard import Guard
 
 __all__ = ["order_methods"]
@@ -27,6 +28,7 @@ def order_methods(base: Any, once: Guard, again: Guard) -> dict[str, Callable[..
         again: guards what may be repeated.
     """
     submits = base.submit is not bt.BrokerBase.submit
+    base_next, base_get_notification = base.next, base.get_notification  # called at every turn of the loop
 
     def submit(self: Any, order: Any, *arguments: Any, **options: Any) -> Any:
         def send(broker: Any, order: Any) -> Any:
@@ -58,13 +60,15 @@ def order_methods(base: Any, once: Guard, again: Guard) -> dict[str, Callable[..
 
     def next(self: Any) -> None:  # noqa: A001 - Backtrader's own name
         try:
-            again.call(base.next, self)
-        except Exception as error:  # noqa: BLE001 - recorded by the guard and logged
+            base_next(self)
+        except Exception as error:  # noqa: BLE001 - recorded and logged; the next turn may go better
+            if again.monitor is not None:
+                again.monitor.record_error(error, ErrorSeverity.ERROR, again.name, {"operation": "next"})
             _survive("next", error)
 
     def get_notification(self: Any) -> Any:
-        rejected = _rejected(self)
-        return rejected.popleft() if rejected else base.get_notification(self)
+        rejected = self.__dict__.get("_guard_rejected")
+        return rejected.popleft() if rejected else base_get_notification(self)
 
     methods: dict[str, Callable[..., Any]] = {
         "buy": placing("buy", bt.order.BuyOrder),

@@ -62,6 +62,7 @@ def guard_feed(
     """
     _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
     base: Any = cls
+    base_load = base._load
 
     def setenvironment(self: Any, env: Any) -> None:
         base.setenvironment(self, env)
@@ -81,7 +82,7 @@ def guard_feed(
 
     def _load(self: Any) -> bool | None:
         try:
-            loaded: bool | None = self._guarded_load(base._load, self)
+            loaded: bool | None = self._guarded_load(base_load, self)
         except Exception as error:
             if not self.islive() or not any(data is self for data in self._env.datas):
                 raise DataFeedException(f"{cls.__name__} failed: {error}", component=cls.__name__) from error
