@@ -92,6 +92,11 @@ def test_each_jitter_draws_between_its_own_bounds(
     assert delay == {"full": 0.0, "equal": 4.0, "decorrelated": 2.0}[jitter]
 
 
+def test_full_and_equal_jitter_reach_up_to_the_delay_itself() -> None:
+    for jitter in ("full", "equal"):
+        assert Backoff(base_delay=2.0, jitter=jitter).jittered(3, None, lambda low, high: high) == 8.0
+
+
 def test_no_jitter_draws_nothing() -> None:
     backoff = Backoff(base_delay=2.0)
 
