@@ -56,6 +56,7 @@ class RetryRun:
         self._previous_delay: float | None = None
         self._total_delay = 0.0
         self._reserved = False
+        self._failure: Exception | None = None
         budget = manager.config.budget
         if budget is not None:
             budget.record_call(self._started)
@@ -75,8 +76,13 @@ class RetryRun:
         """Count an attempt that is about to start.
 
         Raises:
-            CallTimeoutError: if an enclosing deadline has passed.
+            Exception: that of the attempt before, if a deadline has passed meanwhile: a clock may oversleep.
+            CallTimeoutError: if an enclosing deadline has passed before the first attempt.
         """
+        failure, self._failure = self._failure, None
+        if failure is not None and not self.fits(0.0):
+            self._outcome = "failed"
+            raise failure
         if self._ambient is not None and self._ambient.remaining() <= 0:
             self._outcome = "failed"
             raise deadline_error(self.what, self._ambient)
@@ -144,6 +150,7 @@ class RetryRun:
         self.announce(delay, error)
         self._tell("on_retry", delay)
         self.attempt += 1
+        self._failure = error
         return delay
 
     def _delay(self, error: Exception, hint: float | None) -> float | None:

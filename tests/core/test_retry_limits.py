@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -246,3 +247,29 @@ async def test_each_awaited_attempt_is_bounded(manual: ManualClock) -> None:
     with pytest.raises(CallTimeoutError, match="was cancelled"):
         await manager.execute_async(asyncio.Event().wait)
     assert manual.sleeps == [1.0]
+
+
+class OversleepingClock(ManualClock):
+    """A clock whose sleeps take a minute longer than asked."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds + 60.0)
+
+
+@pytest.mark.parametrize("is_enclosing", [False, True])
+def test_an_overslept_deadline_ends_with_the_last_attempts_own_error(is_enclosing: bool) -> None:
+    clock, starts = OversleepingClock(), []
+
+    def failing() -> None:
+        starts.append(clock.monotonic())
+        raise ConnectionError("down")
+
+    config = RetryConfig(max_attempts=3, base_delay=1.0, deadline=None if is_enclosing else 10.0)
+    manager = RetryManager(config, clock=clock)
+    with (
+        deadline(10.0, clock) if is_enclosing else nullcontext(),
+        pytest.raises(ConnectionError, match="down"),
+    ):
+        manager.execute(failing)
+    assert starts == [0.0]
+    assert manager.get_statistics()["failed_calls"] == 1
