@@ -32,6 +32,9 @@ INTERRUPTED = 130
 # ccxt's classes by their names, since ccxt takes half a second to import and may not even be needed.
 _REFUSALS = frozenset({"ArgumentsRequired", "AuthenticationError", "BadSymbol", "NotSupported"})
 
+# How Typer checks values shows in its messages.
+_PYDANTIC = "Value error, "
+
 
 @runtime_checkable
 class _UsageError(Protocol):
@@ -84,7 +87,7 @@ def sentence_of(error: BaseException) -> str:
         # A usage error without a context was raised by code, not by the parser.
         command = getattr(error.ctx, "command_path", None)
         hint = f" (see: {command} --help)" if command else ""
-        return f"{_one_line(error.format_message())}{hint}"
+        return f"{_one_line(error.format_message()).replace(_PYDANTIC, '')}{hint}"
     if isinstance(error, ConfigurationException):
         return _one_line(str(error))
     if isinstance(error, OSError) and error.strerror:

@@ -21,7 +21,7 @@ def market_for(
         data: CSV file of recorded candles; None for a synthetic market.
         symbol: unified symbol to list it under.
         timeframe: how long a candle lasts, such as `1s`.
-        history: candles that lie in the past when the exchange starts, where there are as many.
+        history: candles that lie in the past when the exchange starts; of a short recording fewer, half at most.
         least_history: how many there must be.
         live: candles that are needed from the start on.
 
@@ -33,6 +33,8 @@ def market_for(
     rows = read_csv(data)
     if len(rows) < least_history + live:
         raise ConfigurationException(
-            f"{data}: has {len(rows)} candles, and {least_history + live} are needed", component="cli"
+            f"{data}: has {len(rows)} candles, and {least_history + live} are needed for this run",
+            component="cli",
         )
-    return ReplayMarket(rows, symbol, timeframe, history=min(history, len(rows) - live))
+    past = min(history, len(rows) - live, max(least_history, len(rows) // 2))
+    return ReplayMarket(rows, symbol, timeframe, history=past)
