@@ -84,7 +84,6 @@ class GuardedRun(RetryRun):
     def __init__(self, guard: GuardParts, manager: Retrying, what: str, began: float | None) -> None:
         super().__init__(manager, what, began)
         self._guard = guard
-        self._failures = 0
         self._waits = 0
         self._rejections = 0
         self._rejection: CircuitBreakerOpenError | None = None
@@ -98,7 +97,6 @@ class GuardedRun(RetryRun):
     def after_error(self, error: Exception) -> float | None:
         """Return the seconds to wait before the next attempt, or None to let `error` go to the caller."""
         if error is not self._rejection:
-            self._failures += 1
             return super().after_error(error)
         delay = self._wait(error)
         if delay is None:
@@ -119,7 +117,7 @@ class GuardedRun(RetryRun):
 
     def succeeded(self) -> None:
         """Tell and count that the call has succeeded."""
-        if self._failures or self.attempts > 1:
+        if self.attempts > 1:
             self._record_rescue("retry")
         self._count(successful=1)
 

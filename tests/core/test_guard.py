@@ -98,6 +98,13 @@ def test_an_open_circuit_is_not_retried(manual: ManualClock, run: Run) -> None:
 
     assert (func.calls, manual.sleeps) == (1, [])
     assert (guard.statistics.rejections, guard.statistics.failed, guard.statistics.retries) == (1, 2, 0)
+    assert guard.retry is not None
+    assert guard.retry.get_statistics()["failed_calls"] == 2
+
+
+def test_without_a_circuit_a_wait_is_as_long_as_the_retry_says(manual: ManualClock, run: Run) -> None:
+    run(guarding(manual, retry=RetryConfig(base_delay=0.25)), Flaky(ConnectionError()))
+    assert manual.sleeps == [0.25]
 
 
 def test_a_wait_that_outlasts_the_open_period_is_tried(manual: ManualClock, run: Run) -> None:
@@ -251,8 +258,10 @@ def test_no_fallback_for_what_stops_a_program(manual: ManualClock, stop: type[Ba
     for call in (by_call, by_decorator):
         with pytest.raises(stop):
             call(guard, always_failing(stop()))
+    interrupted = guarding(manual, fallback=always_failing(stop()))
     with pytest.raises(stop):
-        guarding(manual, fallback=always_failing(stop())).call(always_failing())
+        interrupted.call(always_failing())
+    assert (interrupted.statistics.cancelled, interrupted.statistics.calls) == (1, 1)
 
     assert (guard.statistics.cancelled, guard.statistics.failed, guard.statistics.attempts) == (2, 0, 2)
     assert guard.breaker is not None

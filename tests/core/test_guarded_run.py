@@ -70,6 +70,11 @@ def test_a_call_that_succeeds_is_not_worth_a_word(manual: ManualClock, story: St
     assert story == []
 
 
+def test_nor_is_one_that_had_to_be_watched(manual: ManualClock, story: Story, run: Run) -> None:
+    run(guarding(manual, story, retry=RetryConfig(), timeout=10.0), Flaky())
+    assert story == []
+
+
 def test_a_failure_that_reaches_the_caller_is_an_error(manual: ManualClock, story: Story, run: Run) -> None:
     with pytest.raises(ConnectionError):
         run(guarding(manual, story), always_failing())
@@ -114,7 +119,7 @@ def test_when_the_fallback_fails_both_are_errors(manual: ManualClock, story: Sto
     with pytest.raises(LookupError):
         run(guard, always_failing())
 
-    assert [line[:2] for line in story.told()] == [("ERROR", "nothing cached"), ("ERROR", "down")]  # type: ignore[index]
+    assert story.told() == [("ERROR", "nothing cached", 1, False), ("ERROR", "down", 1, False)]
 
 
 def test_changes_of_the_circuit_are_told_and_rejections_are_no_failures(
@@ -196,4 +201,4 @@ def test_a_monitor_that_fails_harms_no_call(
         clock=manual,
     )
     assert run(guard, always_failing()) == "cached"
-    assert "the monitor of api failed" in caplog.text
+    assert caplog.text.count("the monitor of api failed") == 3, "two attempts and a rescue"
