@@ -204,13 +204,13 @@ class CircuitBreaker:
         """Open the circuit until a time, such as the end of a ban; an open one is never opened for less long.
 
         Args:
-            epoch_seconds: seconds since the epoch; the wall clock is read once, and a later jump of it changes
-                nothing.
+            epoch_seconds: seconds since the epoch, 0 to 1e11, so that milliseconds do not pass for them; the wall
+                clock is read once, and a later jump of it changes nothing.
 
         Raises:
-            ConfigurationException: if it is no finite number.
+            ConfigurationException: if it is out of its bounds.
         """
-        require_number("epoch_seconds", epoch_seconds, minimum=0)
+        require_number("epoch_seconds", epoch_seconds, minimum=0, maximum=1e11)
         seconds = epoch_seconds - self.clock.time()
         self._change(lambda now: self.machine.open_until(now + seconds, now))
 

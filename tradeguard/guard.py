@@ -5,12 +5,13 @@ Outermost first: monitor, fallback, retry, breaker, timeout, call.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import WRAPPER_UPDATES, partial, wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from tradeguard.bounds import refuse, require_callable, require_flag, require_number
@@ -181,7 +182,7 @@ class Guard:
             )
         else:
             guarded = self._guarded(func, partial(self._call, func))
-        wraps(func)(guarded)
+        wraps(func, updated=WRAPPER_UPDATES if inspect.isroutine(func) else ())(guarded)
         guarded.guard = self
         return cast("Callable[P, T]", guarded)
 

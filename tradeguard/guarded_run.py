@@ -118,6 +118,7 @@ class GuardedRun(RetryRun):
     def succeeded(self) -> None:
         """Tell and count that the call has succeeded."""
         if self.attempts > 1:
+            _logger.debug("%s: succeeded in attempt %d", self.what, self.attempts)
             self._record_rescue("retry")
         self._count(successful=1)
 
@@ -142,6 +143,7 @@ class GuardedRun(RetryRun):
         except BaseException:
             self.interrupted()
             raise
+        _logger.debug("%s: the fallback served", self.what)
         self._record(error, ErrorSeverity.WARNING, rescued=True)
         self._record_rescue("fallback")
         self._count(successful=1, fallbacks=1)
@@ -156,7 +158,10 @@ class GuardedRun(RetryRun):
         delay = breaker.open_seconds()
         if delay == 0.0:  # all trial places are taken, and nobody knows for how long
             delay = self.manager.backoff.delay(self._waits)
-        return delay if self.fits(delay) else None
+        if not self.fits(delay):
+            return None
+        _logger.debug("%s: waiting %.3f s for circuit %s", self.what, delay, breaker.name)
+        return delay
 
     def _count(self, **ends: int) -> None:
         retries = max(self.attempts - 1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -174,6 +175,40 @@ def test_one_monitor_of_two_guards_hears_of_a_shared_circuit_once(manual: Manual
     assert first.breaker is not None
     first.breaker.force_open()
     assert story.told() == [("circuit", "open")]
+
+
+def test_the_log_tells_the_whole_story(
+    manual: ManualClock, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard = Guard(
+        "api",
+        retry=RetryConfig(max_attempts=2),
+        breaker=CircuitBreakerConfig(failure_threshold=1),
+        fallback=lambda: "cached",
+        clock=manual,
+        wait_for_circuit=True,
+    )
+    assert guard.breaker is not None
+    guard.breaker.acquire().failure()
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, "tradeguard"):
+        run(guard, Flaky(ConnectionError("down")))
+        guard.breaker.force_open()
+        run(guard, Flaky())
+
+    told = [record.getMessage().partition(": ")[2] or record.getMessage() for record in caplog.records]
+    assert told == [
+        "circuit api rejected a call",
+        "waiting 30.000 s for circuit api",
+        "open -> half_open: the recovery time is over",
+        "half_open -> open: a trial failed",
+        "attempt 1 failed, next in 30.000 s: ConnectionError: down",
+        "open -> half_open: the recovery time is over",
+        "succeeded in attempt 2",
+        "half_open -> open: forced",
+        "circuit api rejected a call",
+        "the fallback served",
+    ]
 
 
 class BrokenMonitor:

@@ -265,6 +265,18 @@ def test_a_guarded_function_looks_like_the_one_inside(manual: ManualClock) -> No
             assert (guarded.__name__, guarded.__doc__) == (func.__name__, func.__doc__)
 
 
+def test_what_a_function_was_marked_with_stays_on_it_and_the_state_of_an_object_does_not(
+    manual: ManualClock,
+) -> None:
+    def marked() -> None: ...
+
+    marked.mark = "slow"  # type: ignore[attr-defined]
+    guard = full_guard(manual)
+
+    assert guard(marked).mark == "slow"  # type: ignore[attr-defined]
+    assert not hasattr(guard(Flaky()), "calls")
+
+
 def test_a_plain_function_that_returns_a_coroutine_is_refused_and_not_let_through(
     manual: ManualClock,
 ) -> None:
