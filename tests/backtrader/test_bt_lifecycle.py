@@ -149,10 +149,11 @@ def test_orders_on_their_way_are_waited_for_when_the_run_fails(
 
 
 def test_no_thread_outlives_its_run() -> None:
+    before = set(threading.enumerate())  # other tests have threads too
     store = GuardedStore(ScriptedExchange(SYSTEM_CLOCK))
     with pytest.raises(ValueError, match="a defect"):
         run(store, script=failing(1, ValueError("a defect")), trading=True, history=2)
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("tradeguard-")] == []
+    assert [thread.name for thread in set(threading.enumerate()) - before] == []
 
 
 def test_stopping_a_store_twice_is_no_error(scripted: ScriptedExchange, store_of: Stores) -> None:
