@@ -24,8 +24,9 @@ COMMAND = (sys.executable, "-P", "-c", "from tradeguard.cli import main; main()"
 
 
 @pytest.fixture
-def invoke() -> Invoke:
-    """Run a command line in this process."""
+def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Run a command line in this process, whose output goes to no terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def invoked(*arguments: object) -> Any:
         return CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -44,6 +44,7 @@ def test_a_calm_demo_passes_its_audit_beside_a_plain_run(run: Callable[..., Any]
     assert rows["orders meant"][0] == rows["orders on the book"][0] == rows["placed, as believed"][0]
     assert "Guarded: exactly what it believes." in done.stdout
     assert "bar 9 of 9" in done.stdout
+    assert "Rescued on the way: " in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     frames = load(tmp_path / "tradeguard-demo.db")
     assert len(frames.intents) == int(rows["orders meant"][0])
@@ -54,25 +55,26 @@ def test_a_demo_outlives_an_outage_in_mid_run_and_misses_no_bar(
     run: Callable[..., Any], candles: Callable[[int], Path], tmp_path: Path
 ) -> None:
     done = run(
-        *("demo", "--data", candles(80), "--bars", 14, "--outage", 4, "--seed", 2),
+        *("demo", "--data", candles(80), "--bars", 12, "--outage", 3, "--seed", 2),
         *("--faults", "hostile", "--no-plain", "--state", "run.db"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = audit(done.stdout)
     assert rows["bars missed"] == ["0"]
     assert rows["duplicated"] == rows["lost"] == rows["unknown"] == ["0"]
-    assert "outage  the exchange's plug is pulled for 4 s" in done.stdout
+    assert "outage  the exchange's plug is pulled for 3 s" in done.stdout
     assert re.search(r"circuit market data open: .*circuit market data closed", done.stdout, re.DOTALL)
     assert re.search(r"rescue  \d+ bars came late, and in order", done.stdout)
     assert {"open", "closed"} <= set(load(tmp_path / "run.db").transitions["new_state"])
 
 
-def test_ctrl_c_ends_a_demo_with_a_short_line_and_130(
-    start: Callable[..., Any], lines_until: Callable[..., Any]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_demo_with_a_short_line_and_130(
+    start: Callable[..., Any], lines_until: Callable[..., Any], number: signal.Signals
 ) -> None:
     process = start("demo", "--bars", 60, "--faults", "calm")
     lines_until(process, "feed    live")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert errors == "tradeguard: interrupted\n"

@@ -17,7 +17,7 @@ from rich.text import Text
 from tradeguard.cli.demo.narration import Line
 from tradeguard.cli.demo.progress import Picture
 
-__all__ = ["LiveScreen", "PlainScreen", "Screen", "screen_for"]
+__all__ = ["LiveScreen", "PlainScreen", "Screen", "counts_text", "screen_for"]
 
 _REFRESHES_PER_SECOND = 5
 _PLAIN_STATUS_BARS = 10
@@ -90,8 +90,8 @@ class PlainScreen:
         self._told = now.bars
         text = (
             f"bar {now.bars} of {self._bars}, price {now.price}, position {now.position.normalize():f}, "
-            f"cash {now.cash}; orders: {_counts(now.orders)}; faults: {_counts(now.faults)}; "
-            f"rescues: {_counts(now.rescues)}"
+            f"cash {now.cash}; orders: {counts_text(now.orders)}; faults: {counts_text(now.faults)}; "
+            f"rescues: {counts_text(now.rescues)}"
         )
         self.tell(now.seconds, Line("status", text, ""))
 
@@ -173,9 +173,11 @@ def _block(now: Picture, bars: int, symbol: str) -> RenderableType:
     rows.add_row("market", f"{symbol} {now.price}")
     rows.add_row("account", f"{now.position.normalize():f} {base}   {now.cash:.6f} {quote}")
     rows.add_row("circuits", _circuits(now.circuits))
-    rows.add_row("orders", _counts(now.orders))
-    rows.add_row("faults", f"{sum(now.faults.values())} of {now.requests} requests: {_counts(now.faults)}")
-    rows.add_row("rescues", Text(_counts(now.rescues), style="green" if now.rescues else ""))
+    rows.add_row("orders", counts_text(now.orders))
+    rows.add_row(
+        "faults", f"{sum(now.faults.values())} of {now.requests} requests: {counts_text(now.faults)}"
+    )
+    rows.add_row("rescues", Text(counts_text(now.rescues), style="green" if now.rescues else ""))
     if now.plain:
         rows.add_row("plain bot", _plain(now.plain))
     return Group(Rule(style="dim"), progress, Padding(rows, (1, 0, 0, 0)))
@@ -197,5 +199,6 @@ def _plain(counts: Mapping[str, int]) -> Text:
     return Text.assemble(*parts)
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return counts as words, such as `3 dropped, 1 late`; `none` where there are none."""
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()) or "none"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +17,7 @@ from tradeguard.cli.demo.outcome import RunOutcome
 from tradeguard.cli.demo.plain_process import PlainProcess, can_compare
 from tradeguard.cli.demo.plan import DemoPlan
 from tradeguard.cli.demo.progress import Progress
-from tradeguard.cli.demo.screen import screen_for
+from tradeguard.cli.demo.screen import counts_text, screen_for
 from tradeguard.cli.demo.state_file import fresh_state
 from tradeguard.simulator import SimulatedExchange
 
@@ -38,6 +40,9 @@ def run_demo(plan: DemoPlan, state: Path, strategy: ModuleType, console: Console
         ConfigurationException: the recording or the state cannot be used.
     """
     with ExitStack() as stack:
+        # What a supervisor sends should end the child process and give the cursor back too.
+        former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stack.callback(signal.signal, signal.SIGTERM, former)
         exchange = stack.enter_context(plan.exchange())
         replaced = state.exists()
         store = stack.enter_context(fresh_state(state))
@@ -46,7 +51,8 @@ def run_demo(plan: DemoPlan, state: Path, strategy: ModuleType, console: Console
             _say(console, "tenacity is missing (pip install 'tradeguard[demo]'): no plain run beside it.")
             compare = False
         beside = stack.enter_context(PlainProcess(plan)) if compare else None
-        guarded = _watch(plan, GuardedRun(plan, store, strategy, exchange), exchange, beside, console)
+        run = GuardedRun(plan, store, strategy, exchange)
+        guarded, rescues = _watch(plan, run, exchange, beside, console)
         plain = None if beside is None else beside.outcome(_PLAIN_PATIENCE)
         if beside is not None and plain is None:
             _say(console, f"The plain run beside it gave no result: {beside.failure()}")
@@ -54,7 +60,12 @@ def run_demo(plan: DemoPlan, state: Path, strategy: ModuleType, console: Console
     console.print(audit_table(guarded, plain, plan.base, plan.quote))
     for line in verdict_lines(guarded, plain, plan.base):
         _say(console, line)
-    _say(console, f"\nEvery error, transition, rescue and order is in {state}: tradeguard report {state}")
+    _say(console, f"Rescued on the way: {counts_text(rescues)}.")
+    _say(
+        console,
+        f"\nEvery error, transition, rescue and order of the guarded run is in {state}: see it with "
+        f"`tradeguard report {state}`, or plot it with notebooks/error_analysis.ipynb.",
+    )
     return guarded.is_clean
 
 
@@ -64,7 +75,7 @@ def _watch(
     exchange: SimulatedExchange,
     beside: PlainProcess | None,
     console: Console,
-) -> RunOutcome:
+) -> tuple[RunOutcome, Mapping[str, int]]:
     with screen_for(console, plan.bars, plan.symbol) as screen:
         progress = Progress(
             exchange,
@@ -76,7 +87,8 @@ def _watch(
             plain=dict if beside is None else beside.counts,
         )
         screen.show(progress.picture)
-        return run.trade(progress)
+        outcome = run.trade(progress)
+    return outcome, progress.picture().rescues
 
 
 def _introduction(plan: DemoPlan, state: Path, *, replaced: bool) -> str:
