@@ -8,14 +8,17 @@ from typing import Any
 import ccxt
 
 from tradeguard.error_monitor import ErrorSeverity
+from tradeguard.redaction import redact
 from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error
-from tradeguard_ccxt.operations import Kind, Operation
+from tradeguard_ccxt.operations import Circuit, Kind, Operation, entered_on
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.stale import StaleDict, StaleList
 from tradeguard_ccxt.verdicts import outcome_is_known
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
 
-__all__ = ["failed_call", "run"]
+__all__ = ["count_call", "failed_call", "run"]
+
+_OF_MANY = frozenset({"fetch_bids_asks", "fetch_last_prices", "fetch_tickers"})
 
 
 def run(
@@ -28,7 +31,7 @@ def run(
 ) -> Any:
     """Run an outermost unified call; of the writes, those that have no protocol of their own."""
     guard = parts_of(exchange).guard
-    guard.tally.add("calls")
+    count_call(exchange, "calls")
     wire = Wire() if operation.kind is Kind.WRITE else None
     token = ORDER_WIRE.set(wire)
     try:
@@ -51,8 +54,16 @@ def run(
     finally:
         ORDER_WIRE.reset(token)
     if operation.kind is Kind.READ:
-        guard.keep(operation, symbol, _key(operation, args, kwargs), result)
+        symbols = _symbols(exchange, operation, symbol, result)
+        guard.keep(operation, symbols, _key(exchange, operation, args, kwargs), result)
     return result
+
+
+def count_call(exchange: Any, name: str) -> None:
+    """Count a call under `name`, unless another one that is counted is around it."""
+    entered = entered_on(exchange)
+    if entered is None or not entered.is_nested:
+        parts_of(exchange).guard.tally.add(name)
 
 
 def failed_call(
@@ -68,7 +79,7 @@ def failed_call(
         wire: how far its writing request got; None for a call that may be repeated.
     """
     guard = parts_of(exchange).guard
-    guard.tally.add("failures")
+    count_call(exchange, "failures")
     context: dict[str, Any] = {
         "component": guard.component(operation.circuit),
         "exchange": guard.exchange_id,
@@ -77,8 +88,8 @@ def failed_call(
     }
     if wire is not None and wire.sent and not outcome_is_known(error, wire, guard.clock.time()):
         unknown = OutcomeUnknownError(
-            f"{guard.exchange_id} {operation.name} was sent and nobody can tell whether it took effect ({error}); "
-            "look before you repeat it",
+            f"{guard.exchange_id} {operation.name} was sent and nobody can tell whether it took effect "
+            f"({redact(str(error), exchange.guard_secrets())}); look before you repeat it",
             **context,
         )
         unknown.__cause__ = error
@@ -98,8 +109,28 @@ def _stale(
 ) -> StaleDict | StaleList | None:
     if operation.kind is not Kind.READ:
         return None
-    return parts_of(exchange).guard.fallback(operation, symbol, _key(operation, *arguments), error)
+    guard = parts_of(exchange).guard
+    stale = guard.fallback(operation, symbol, _key(exchange, operation, *arguments), error)
+    if stale is not None:
+        guard.distrust(_symbols(exchange, operation, symbol, stale), stale.age)
+    return stale
 
 
-def _key(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str, str]:
-    return (operation.name, repr(args), repr(sorted(kwargs.items())) if kwargs else "")
+def _symbols(exchange: Any, operation: Operation, symbol: str | None, result: object) -> list[str]:
+    """Return the unified symbols whose market data `result` is; a caller may have named one by the exchange's id."""
+    if operation.circuit is not Circuit.MARKET_DATA:
+        return []
+    if symbol is None:
+        return [key for key in result if isinstance(key, str)] if operation.name in _OF_MANY else []  # type: ignore[attr-defined]
+    try:
+        return [exchange.market(symbol)["symbol"]]
+    except ccxt.BaseError:
+        return [symbol]
+
+
+def _key(
+    exchange: Any, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[str, str, str, int]:
+    # Neither another account's result may be served nor, for the exchange's own, that of its sandbox.
+    whose = hash((exchange.apiKey, exchange.uid, exchange.walletAddress, exchange.isSandboxModeEnabled))
+    return (operation.name, repr(args), repr(sorted(kwargs.items())) if kwargs else "", whose)

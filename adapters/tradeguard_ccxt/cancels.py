@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ccxt
@@ -37,13 +37,21 @@ def cancel_order(
     except ccxt.OrderNotFound as error:
         if int(getattr(error, "context", {}).get("attempts") or 1) <= 1:
             raise
-        return _found(exchange, kwargs.get("id", args[0] if args else None), symbol, error)
+        order_id = kwargs.get("id", args[0] if args else None)
+        params = kwargs.get("params", args[2] if len(args) > 2 else None)
+        return _found(exchange, order_id, symbol, {} if params is None else params, error)
 
 
-def _found(exchange: Any, order_id: str | None, symbol: str | None, error: ccxt.OrderNotFound) -> Any:
+def _found(
+    exchange: Any,
+    order_id: str | None,
+    symbol: str | None,
+    params: Mapping[str, Any],
+    error: ccxt.OrderNotFound,
+) -> Any:
     guard = parts_of(exchange).guard
-    try:
-        order = exchange.fetch_order(order_id, symbol)
+    try:  # the params may name the order by its client id, or the account that it is in
+        order = exchange.fetch_order(order_id, symbol, dict(params))
     except ccxt.BaseError as failure:
         raise OutcomeUnknownError(
             f"{guard.exchange_id} cancel_order {order_id}: the exchange no longer has it open, and it could not be "

@@ -10,7 +10,7 @@ from typing import Any
 import ccxt
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard_ccxt.operations import CURRENT, Entered, Operation, is_unified, operation_of
+from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
 
 __all__ = ["Runner", "exchange_class", "guarded_methods"]
 
@@ -80,22 +80,22 @@ def _guarded(
 
     @functools.wraps(original)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        entered = CURRENT.get()
+        entered = entered_on(self)
         symbol = kwargs.get("symbol")
         if symbol is None and position is not None and len(args) > position:
             symbol = args[position]
         if not isinstance(symbol, str):
             symbol = None
         if entered is None:
-            running = Entered(operation, operation, symbol)
+            running = Entered(self, operation, operation, symbol)
         else:  # within another call: named as that one, but treated as what it is
-            running = Entered(entered.outermost, operation, entered.symbol or symbol)
+            running = Entered(self, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
         token = CURRENT.set(running)
         try:
             if entered is None:
                 return outermost_runner(self, operation, original, symbol, args, kwargs)
-            # A protocol of its own holds for a nested call too (`create_limit_order`), but not within itself.
-            if protocol is not None and entered.innermost is not operation:
+            # A protocol of its own holds for a nested call too: `create_limit_order`, or a listener that hedges.
+            if protocol is not None:
                 return protocol(self, operation, original, symbol, args, kwargs)
             return original(self, *args, **kwargs)
         finally:

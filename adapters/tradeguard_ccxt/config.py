@@ -80,7 +80,9 @@ class GuardConfig:
     limit_pause: float = 5.0
     ban_pause: float = 120.0
     maintenance_pause: float = 30.0
-    journal: str | Path | StateStore | OrderJournal | None = None
+    journal: str | Path | StateStore | OrderJournal | None = field(
+        default=None, repr=False
+    )  # may hold a password
     monitor: ErrorMonitor | None = None
     interlock: Mapping[str, bool] = field(default_factory=dict)
     clock: Clock | None = None
@@ -114,6 +116,10 @@ class GuardConfig:
             raise _wrong("interlock", sorted(unknown), "the options 'stale_data' and 'authentication'")
         if self.clock is not None and not isinstance(self.clock, Clock):
             raise _wrong("clock", self.clock, "a Clock (monotonic, time, sleep, sleep_async)")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GuardConfig:
+        """Return itself: it never changes, and a monitor, a journal or a clock in it is meant to be shared."""
+        return self
 
     def age_limit(self, method: str) -> float:
         """Return how old a cached result of `method` may be served, in seconds; 0 for not at all."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import ccxt
 
@@ -20,11 +20,11 @@ from tradeguard_ccxt.cancels import cancel_order
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.errors import from_core
+from tradeguard_ccxt.operations import entered_on
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import OrderPlacer, create_order
-from tradeguard_ccxt.runtime import ExchangeGuard, Request
-from tradeguard_ccxt.wire import WIRE
+from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard, Request
 
 if TYPE_CHECKING:
     from tradeguard.circuit_breaker import CircuitBreaker
@@ -68,10 +68,11 @@ class GuardedExchange:
         cls,
         exchange: Any = None,
         config: Mapping[str, Any] | None = None,
-        *,
+        *args: Any,
         guard: GuardConfig | None = None,
+        **kwargs: Any,
     ) -> GuardedExchange:
-        """Make an instance of the guarded class of `exchange`."""
+        """Make an instance of the guarded class of `exchange`; what else a subclass takes is its own affair."""
         target = GuardedExchange.of(exchange) if cls is GuardedExchange else cls
         return object.__new__(target)
 
@@ -113,11 +114,18 @@ _PARTS: Mapping[str, Callable[[Parts], Any]] = {
 }
 
 
+class _Refusal(NamedTuple):
+    """An error that shows the exchange to be well, on its way through a circuit that is on trial."""
+
+    error: ccxt.BaseError
+
+
 class SyncGuard(GuardedExchange):
     """The guard in front of a synchronous ccxt class."""
 
     # What the ccxt class behind it gives.
     if TYPE_CHECKING:
+        lastRestRequestTimestamp: int  # noqa: N815 - ccxt's name
         milliseconds: Callable[[], int]
         load_time_difference: Callable[[], int]
 
@@ -159,29 +167,41 @@ class SyncGuard(GuardedExchange):
     ) -> Any:
         """Make one REST request: guarded, and retried where it is a read."""
         guard = parts_of(self).guard
-        request = guard.request(path, api, method)
+        request = guard.request(path, api, method, entered_on(self))
         arguments = (path, api, method, {} if params is None else params, {} if config is None else config)
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
 
         def attempt() -> Any:
-            return self._guard_attempt(request, send)
+            try:
+                return self._guard_attempt(request, send)
+            except ccxt.BaseError as error:
+                if guard.is_answer_of_a_healthy(request, error):
+                    return _Refusal(error)
+                raise
 
         attempt.__qualname__ = request.name  # by which the monitor knows it
         try:
-            return guard.guard_of(request).call(attempt)
+            result = guard.guard_of(request).call(attempt)
         except (CircuitBreakerOpenError, CallTimeoutError) as error:
             final = from_core(error, guard.context(request))
             if final is error:
                 raise
             raise final from final.__cause__
+        if isinstance(result, _Refusal):
+            guard.record_refusal(request, result.error)
+            raise result.error
+        return result
+
+    def _guard_rest(self, request: Request) -> None:
+        guard = parts_of(self).guard
+        while (pause := guard.rest(request)) > 0:  # it may have been prolonged meanwhile
+            guard.clock.sleep(pause)
 
     def _guard_attempt(self, request: Request, send: Callable[[], Any]) -> Any:
         guard = parts_of(self).guard
-        pause = guard.rest(request)
-        if pause > 0:
-            guard.clock.sleep(pause)
+        self._guard_rest(request)
         guard.begin_attempt(request)
-        token = WIRE.set(request.wire)
+        token = REQUEST.set(request)
         try:
             result = send()
             guard.attempt_succeeded(request, result)
@@ -194,37 +214,43 @@ class SyncGuard(GuardedExchange):
                 raise
             raise guarded from guarded.__cause__
         finally:
-            WIRE.reset(token)
+            REQUEST.reset(token)
         return result
 
     def sign(self, *args: Any, **kwargs: Any) -> Any:
-        """Sign a request, unless the order it carries has waited too long."""
-        wire = WIRE.get()
-        if wire is not None:
-            wire.check_signing(parts_of(self).guard.clock.time())
-        return super().sign(*args, **kwargs)  # type: ignore[misc]
+        """Sign a request, and refuse it where the order it carries has waited too long."""
+        signed = super().sign(*args, **kwargs)  # type: ignore[misc]
+        request = REQUEST.get()
+        if request is not None:
+            request.wire.check_signing()
+        return signed
 
     def fetch(self, *args: Any, **kwargs: Any) -> Any:
         """Hand a signed request to the transport."""
-        wire = WIRE.get()
-        if wire is not None:
-            wire.sent = True
+        request = REQUEST.get()
+        if request is not None:
+            request.wire.sent = True
         return super().fetch(*args, **kwargs)  # type: ignore[misc]
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any
     ) -> Any:
         """Note status and headers of the answer; ccxt's errors carry neither."""
-        wire = WIRE.get()
-        if wire is not None:
-            wire.answered(code, headers)
+        request = REQUEST.get()
+        if request is not None:
+            request.wire.answered(code, headers)
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
 
     def throttle(self, cost: Any = None) -> None:
         """Wait for the rate limit; ccxt's own reckoning is not safe for threads."""
         with self._guard_throttle:
+            # Where the clock was set back, the last request would lie in the future and be waited for.
+            self.lastRestRequestTimestamp = min(self.lastRestRequestTimestamp, self.milliseconds())
             super().throttle(cost)  # type: ignore[misc]
             self.lastRestRequestTimestamp = self.milliseconds()
+        request = REQUEST.get()
+        if request is not None:  # a ban may have come while it was waiting
+            self._guard_rest(request)
 
     def handle_option_integer_and_params(
         self,

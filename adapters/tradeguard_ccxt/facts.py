@@ -59,7 +59,10 @@ class ExchangeFacts:
 CAUTIOUS = ExchangeFacts()
 
 _BINANCE_SPOT = ExchangeFacts(
-    client_id_keys=("clientOrderId", "newClientOrderId"),
+    client_id_keys=(
+        "newClientOrderId",
+        "clientOrderId",
+    ),  # of two that are given, ccxt sends the first of these
     look_up_by_client_id=True,
     expiry_param="recvWindow",
     # recvWindow is checked on receipt, and again before the request reaches the matching engine; the answer may then

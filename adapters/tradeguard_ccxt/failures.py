@@ -81,7 +81,9 @@ def classify(error: BaseException, answer: Answer | None, now: float) -> Failure
     if isinstance(error, ccxt.InvalidNonce):
         return Failure(FailureKind.NONCE)
     if status == 418 or _BANNED_UNTIL.search(str(error)):
-        return Failure(FailureKind.BAN, _ban_seconds(str(error), now) or _retry_after(answer, now))
+        # The text names a moment, the header a span: where our clock is ahead, the moment would come too early.
+        ends = [s for s in (_ban_seconds(str(error), now), _retry_after(answer, now)) if s]
+        return Failure(FailureKind.BAN, max(ends, default=None))
     if status == 429 or isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
         return Failure(FailureKind.LIMIT, _retry_after(answer, now))
     if isinstance(error, ccxt.OnMaintenance):

@@ -36,7 +36,11 @@ def match_by_client_id(order: Mapping[str, Any], ticket: OrderTicket, offset_ms:
     """
     problem = contradiction(order, ticket.intent, amount=ticket.amount, client_id=ticket.client_id)
     stamp = order.get("timestamp")
-    if problem is None and stamp is not None and stamp < recent_since_ms(ticket.intent, offset_ms):
+    if (
+        problem is None
+        and isinstance(stamp, int | float)
+        and stamp < recent_since_ms(ticket.intent, offset_ms)
+    ):
         problem = "it is older than this order"
     if problem is None and order.get("id") not in (None, ""):
         return LookUpOutcome(order=order)

@@ -16,8 +16,10 @@ from enum import StrEnum
 __all__ = [
     "CURRENT",
     "Circuit",
+    "Entered",
     "Kind",
     "Operation",
+    "entered_on",
     "implicit_operation",
     "is_unified",
     "kind_of",
@@ -58,14 +60,31 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The operation that is running: the outermost names it, the innermost treats it."""
+    """The operation that is running: the outermost names it, the innermost treats it.
 
+    Attributes:
+        exchange: the instance on which it was called.
+        outermost: what the caller called.
+        innermost: what that is calling.
+        symbol: its symbol, or None.
+        is_nested: whether there is a call around the innermost one.
+    """
+
+    exchange: object
     outermost: Operation
     innermost: Operation
     symbol: str | None
+    is_nested: bool = False
 
 
 CURRENT: ContextVar[Entered | None] = ContextVar("tradeguard_ccxt_operation", default=None)
+
+
+def entered_on(exchange: object) -> Entered | None:
+    """Return the operation that is running on `exchange`, or None; another instance's call may be around it."""
+    entered = CURRENT.get()
+    return entered if entered is not None and entered.exchange is exchange else None
+
 
 _READS = ("fetch_", "load_", "watch_", "un_watch_")
 _IDEMPOTENT = (
@@ -74,7 +93,6 @@ _IDEMPOTENT = (
     "set_margin_mode",
     "set_position_mode",
     "set_margin",
-    "create_deposit_address",
 )
 _WRITES = (
     "create_", "edit_", "borrow_", "repay_", "add_margin", "reduce_margin", "close_position", "close_all_positions",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import ccxt
@@ -12,7 +13,6 @@ from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.orders import (
     IntentStatus,
     InterlockState,
-    JournalError,
     JournalWriter,
     OrderIntent,
     Resolution,
@@ -47,7 +47,8 @@ class OrderDesk:
         self.state = OrderState(exchange, guard)
         self.tickets = TicketOffice(exchange, guard)
         self._lock = threading.Lock()
-        self._recovered = False
+        self._recovery = threading.RLock()
+        self._recovered = self._recovering = False
         self._in_flight: set[str] = set()
 
     # -- before the send --------------------------------------------------------------------------------
@@ -79,11 +80,33 @@ class OrderDesk:
         with self._lock:
             self._in_flight.discard(ticket.intent.client_order_id)
 
-    def begin_recovery(self) -> bool:
-        """Whether this call is the first to need the crashed intents resolved."""
-        with self._lock:
-            first, self._recovered = not self._recovered, True
-            return first
+    @contextmanager
+    def first_recovery(self) -> Iterator[bool]:
+        """Say whether what a former process left behind has still to be resolved, inside the block.
+
+        Other threads' first orders wait for that. Where it raises, the next order tries again.
+        """
+        if self._recovered:
+            yield False
+            return
+        with self._recovery:
+            if self._recovered or self._recovering:  # by this very thread, in a call within the recovery
+                yield False
+                return
+            self._recovering = True
+            try:
+                yield True
+                self._recovered = True
+            finally:
+                self._recovering = False
+
+    def former(self, ticket: OrderTicket) -> OrderIntent | None:
+        """Return the intent whose client order id the caller uses again, where that order surely does not exist."""
+        if not ticket.is_callers_id:
+            return None
+        stored = self.state.journal().get(ticket.intent.client_order_id)
+        gone = (IntentStatus.REJECTED, IntentStatus.ABSENT)
+        return stored if stored is not None and stored.status in gone else None
 
     def unresolved(self, symbol: str | None = None) -> list[OrderIntent]:
         """Return the open intents that nobody here is submitting, oldest first."""
@@ -104,6 +127,8 @@ class OrderDesk:
         """Return the verdict on a failure."""
         failure = classify(error, wire.answer, self._guard.clock.time())
         outcome = verdict_of_error(error, failure, sent=wire.sent, status=wire.status, facts=ticket.facts)
+        if wire.followed:
+            outcome = SendOutcome(verdict=Verdict.AMBIGUOUS, error=error)
         final = outcome.verdict is Verdict.REJECTED and not outcome.duplicate
         severity = ErrorSeverity.ERROR if final else ErrorSeverity.WARNING
         self._note(error, severity, ticket.intent, rescued=not final)
@@ -169,7 +194,7 @@ class OrderDesk:
         intent = resolution.intent
         if intent.status is IntentStatus.UNKNOWN:
             self.restrict(intent)
-        else:
+        elif not intent.status.is_open:  # else its owner, another process, has just sent it again
             self._guard.tally.add("orders_recovered")
             self._guard.monitor.record_rescue(
                 "order_recovered",
@@ -241,7 +266,7 @@ class OrderDesk:
             },
         )
 
-    def _unrecorded(self, intent: OrderIntent, error: JournalError) -> None:
+    def _unrecorded(self, intent: OrderIntent, error: Exception) -> None:
         self._guard.monitor.record_error(
             error, ErrorSeverity.CRITICAL, "orders.journal", {"client_order_id": intent.client_order_id}
         )

@@ -32,6 +32,7 @@ class OrderState:
         self._guard = guard
         self._lock = threading.RLock()
         self._journal: OrderJournal | None = None
+        self._account: str | None = None  # whose journal it is; the key may be set, or changed, at any time
         self._owned_store: StateStore | None = None
         self._store: StateStore | None = None
         configured = guard.config.journal
@@ -49,16 +50,18 @@ class OrderState:
         Raises:
             ConfigurationException: it cannot be used; no order can go out.
         """
+        account = self.account()
         with self._lock:
-            if self._journal is None:
+            if self._journal is None or self._account != account:
                 configured = self._guard.config.journal
                 if configured is None or isinstance(configured, StateStore | str | Path):
                     store = self._store or self._open_store(
                         user_state_path("tradeguard") / "state.db" if configured is None else configured
                     )
-                    self._journal = store.journal(self._guard.exchange_id, self.account())
+                    self._journal = store.journal(self._guard.exchange_id, account)
                 else:
                     self._journal = configured
+                self._account = account
             return self._journal
 
     def close(self) -> None:
@@ -82,8 +85,9 @@ class OrderState:
 
     def account(self) -> str:
         """Return the fingerprint of the account: enough to tell accounts apart, and no key."""
+        sandbox = "sandbox:" if self._exchange.isSandboxModeEnabled else ""
         for name in ("apiKey", "walletAddress", "login", "uid", "token"):
             value = getattr(self._exchange, name, None)
             if value:
-                return hashlib.sha256(f"{self._guard.exchange_id}:{value}".encode()).hexdigest()[:12]
+                return hashlib.sha256(f"{self._guard.exchange_id}:{sandbox}{value}".encode()).hexdigest()[:12]
         return "none"

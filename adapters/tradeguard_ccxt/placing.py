@@ -14,9 +14,10 @@ from tradeguard.orders import (
     SendOutcome,
     drive,
     resolve,
+    steady_time,
     submit,
 )
-from tradeguard_ccxt.calls import failed_call, run
+from tradeguard_ccxt.calls import count_call, failed_call, run
 from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.order_desk import OrderDesk
@@ -49,7 +50,7 @@ def create_order(
     if isinstance(params, Mapping) and params.get("test"):
         return run(exchange, operation, original, symbol, args, kwargs)  # validated there, and never placed
     parts = parts_of(exchange)
-    parts.guard.tally.add("calls")
+    count_call(exchange, "calls")
     try:
         return OrderPlacer(exchange, *parts).place(original, *args, **kwargs)
     except Exception as error:
@@ -96,56 +97,84 @@ class OrderPlacer:
         )
         self._settle_old(ticket.intent.symbol)
         self._desk.admit(ticket)
-        gateway = _Gateway(self._exchange, self._desk, ticket, original)
-        steps = submit(ticket.intent, ticket.policy, self._guard.clock.time, self._desk.describe)
+        now = steady_time(self._guard.clock)
+        gateway = _Gateway(self._exchange, self._desk, ticket, original, now)
+        former = self._desk.former(ticket)
+        steps = submit(ticket.intent, ticket.policy, now, self._desk.describe, former)
         self._desk.depart(ticket)
         try:
             resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
         finally:
             self._desk.arrive(ticket)
         order = self._desk.conclude(resolution)
-        if order is None:
-            return self._exchange.fetch_order(resolution.intent.order_id, ticket.intent.symbol)
-        return order
+        return self._fetch_placed(resolution.intent) if order is None else order
 
     def recover(self, intents: list[OrderIntent] | None = None) -> list[OrderIntent]:
         """Resolve open intents, all of them unless given; never sends."""
-        self._desk.begin_recovery()
         pending = self._desk.unresolved() if intents is None else intents
         if pending:
             self._exchange.load_markets()
         resolved = []
         for intent in pending:
             ticket = self._desk.tickets.rewrite(intent)
-            gateway = _Gateway(self._exchange, self._desk, ticket, _never_sent)
-            steps = resolve(intent, ticket.policy, self._guard.clock.time, self._desk.describe)
+            now = steady_time(self._guard.clock)
+            gateway = _Gateway(self._exchange, self._desk, ticket, _never_sent, now)
+            steps = resolve(intent, ticket.policy, now, self._desk.describe)
             resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
             resolved.append(self._desk.recovered(resolution))
         return resolved
 
     def _settle_old(self, symbol: str) -> None:
         """Resolve what a former process left open, and what is still in doubt on this symbol."""
-        if self._desk.begin_recovery():
-            self.recover()
-        elif self._guard.interlock.stands("unknown_order", symbol):
+        with self._desk.first_recovery() as first:
+            if first:
+                self.recover()
+        if not first and self._guard.interlock.stands("unknown_order", symbol):
             unknown = [i for i in self._desk.unresolved(symbol) if i.status is IntentStatus.UNKNOWN]
             self.recover(unknown)
             self._desk.release(symbol)
 
+    def _fetch_placed(self, intent: OrderIntent) -> Any:
+        """Return an order that another process found; that it cannot be fetched now must not hide that it exists."""
+        try:
+            return self._exchange.fetch_order(intent.order_id, intent.symbol)
+        except ccxt.BaseError:  # the monitor has it
+            known = {name: getattr(intent, name) for name in ("symbol", "type", "side", "amount", "price")}
+            known |= {"id": intent.order_id, "clientOrderId": intent.client_order_id, "info": {}}
+            return self._exchange.safe_order(known)
+
 
 class _Gateway:
-    """One order's way to the exchange and back."""
+    """One order's way to the exchange and back.
+
+    Args:
+        exchange: the guarded instance.
+        desk: its orders.
+        ticket: the order.
+        original: ccxt's own `create_order`.
+        now: the time of the submission.
+    """
 
     def __init__(
-        self, exchange: Any, desk: OrderDesk, ticket: OrderTicket, original: Callable[..., Any]
+        self,
+        exchange: Any,
+        desk: OrderDesk,
+        ticket: OrderTicket,
+        original: Callable[..., Any],
+        now: Callable[[], float],
     ) -> None:
         self._exchange = exchange
         self._desk = desk
         self._ticket = ticket
         self._original = original
+        self._now = now
+        self._offset_sent = 0.0  # of a former process nobody knows it
 
     def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
-        wire = Wire(sign_by)
+        clock = parts_of(self._exchange).guard.clock
+        # Neither a clock that is set back nor a machine that slept may stretch the window.
+        wire = Wire(sign_by, lambda: max(self._now(), clock.time()))
+        self._offset_sent = self._offset_ms()
         token = ORDER_WIRE.set(wire)
         try:
             order = self._original(
@@ -168,20 +197,34 @@ class _Gateway:
 
     def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
         ticket = self._ticket
-        offset = float(self._exchange.options.get("timeDifference") or 0)
+        began = self._now()
         try:
             if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
                 return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
             order = self._fetch_by_client_id(ticket.client_id, intent.symbol)
             if order is not None:
-                return match_by_client_id(order, ticket, offset)
+                return match_by_client_id(order, ticket, self._offset_ms())
             if not thorough:
                 return LookUpOutcome()
             open_orders = self._exchange.fetch_open_orders(intent.symbol)
-            recent = self._exchange.fetch_orders(intent.symbol, recent_since_ms(intent, offset))
+            recent = self._exchange.fetch_orders(intent.symbol, recent_since_ms(intent, self._offset_ms()))
+            seen = match_in_list([*open_orders, *recent], ticket, self._offset_ms())
         except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
             return LookUpOutcome(error=error)
-        return match_in_list([*open_orders, *recent], ticket, offset)
+        if seen.absent and self._may_still_arrive(intent, began):
+            return LookUpOutcome()
+        return seen
+
+    def _offset_ms(self) -> float:
+        """Return how far our clock is ahead of the exchange's, as far as we know, in ms."""
+        return float(self._exchange.options.get("timeDifference") or 0)
+
+    def _may_still_arrive(self, intent: OrderIntent, began: float) -> bool:
+        """Whether it was signed with a stamp further in the exchange's future than was known when it was sent."""
+        surplus = (self._offset_ms() - self._offset_sent) / 1000
+        if intent.accept_until is None or intent.status is IntentStatus.PENDING or surplus <= 0:
+            return False
+        return began < intent.accept_until + self._ticket.policy.visibility_lag + surplus
 
     def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
         try:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import ccxt
 
-from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
+from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig, CircuitBreakerState
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.deadlines import current_deadline
-from tradeguard.error_monitor import ErrorMonitor
+from tradeguard.error_monitor import ErrorMonitor, ErrorSeverity
 from tradeguard.exceptions import CircuitBreakerOpenError
 from tradeguard.fallback_cache import FallbackCache
 from tradeguard.guard import Guard
@@ -23,14 +24,14 @@ from tradeguard.orders import Interlock, InterlockState
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.errors import CircuitOpenError, guarded_error
 from tradeguard_ccxt.failures import Failure, FailureKind, classify
-from tradeguard_ccxt.operations import CURRENT, Circuit, Kind, Operation, implicit_operation
+from tradeguard_ccxt.operations import Circuit, Entered, Kind, Operation, implicit_operation
 from tradeguard_ccxt.pauses import Pauses
 from tradeguard_ccxt.reporting import RequestReports
 from tradeguard_ccxt.stale import StaleDict, StaleList, as_stale
 from tradeguard_ccxt.statistics import Tally
 from tradeguard_ccxt.wire import ORDER_WIRE, SendWindowMissedError, Wire
 
-__all__ = ["ExchangeGuard", "Request"]
+__all__ = ["REQUEST", "ExchangeGuard", "Request"]
 
 # Answers of an exchange that is well, or that asked for peace: they say nothing of its health.
 _NEUTRAL = (
@@ -41,6 +42,7 @@ _NEUTRAL = (
     ccxt.OnMaintenance,
     ccxt.RateLimitExceeded,
 )
+_NO_CONTENT = 204
 _RETRIED = frozenset({FailureKind.SICK, FailureKind.LIMIT, FailureKind.BAN, FailureKind.MAINTENANCE})
 
 
@@ -57,6 +59,10 @@ class Request:
         self.attempts = 0
         self.resynced = False
         self.wire = Wire()
+
+
+REQUEST: ContextVar[Request | None] = ContextVar("tradeguard_ccxt_request", default=None)
+"""The request that is under way in this context."""
 
 
 class ExchangeGuard:
@@ -80,7 +86,7 @@ class ExchangeGuard:
         self.circuits: Mapping[Circuit, CircuitBreaker] = {
             circuit: CircuitBreaker(self.component(circuit), breaker, clock=self.clock) for circuit in Circuit
         }
-        reports = RequestReports(self.monitor)
+        self._reports = reports = RequestReports(self.monitor)
         retry = dataclasses.replace(
             config.retry,
             retry_on_exceptions=self._is_retried,
@@ -104,9 +110,8 @@ class ExchangeGuard:
 
     # -- one request ------------------------------------------------------------------------------------------
 
-    def request(self, path: str, api: str | Sequence[str], method: str) -> Request:
-        """Begin a request: find out what it means."""
-        entered = CURRENT.get()
+    def request(self, path: str, api: str | Sequence[str], method: str, entered: Entered | None) -> Request:
+        """Begin a request: find out what it means, within the operation that was entered, if any."""
         if entered is None:
             operation = implicit_operation(path, api, method)
             request = Request(operation, operation.name, None, self.clock.monotonic())
@@ -115,8 +120,10 @@ class ExchangeGuard:
                 entered.innermost, entered.outermost.name, entered.symbol, self.clock.monotonic()
             )
         order_wire = ORDER_WIRE.get()
-        if order_wire is not None and request.operation.kind is Kind.WRITE:
-            request.wire = order_wire
+        if order_wire is not None and entered is not None:
+            order_wire.followed |= order_wire.sent
+            if request.operation.kind is Kind.WRITE:
+                request.wire = order_wire
         return request
 
     def guard_of(self, request: Request) -> Guard:
@@ -195,9 +202,25 @@ class ExchangeGuard:
         """
         operation = request.operation
         if operation.kind is not Kind.WRITE:
-            _require_data(result, self.exchange_id, request.name)
+            _require_data(result, self.exchange_id, request.name, request.wire.status)
         if operation.circuit is not Circuit.MARKET_DATA:
             self.interlock.lift("authentication")
+
+    def is_answer_of_a_healthy(self, request: Request, error: ccxt.BaseError) -> bool:
+        """Whether a refusal on trial shows that the exchange has recovered: it answered, and said no."""
+        if self.circuits[request.operation.circuit].get_state() is not CircuitBreakerState.HALF_OPEN:
+            return False
+        answer = request.wire.answer
+        kind = classify(error, answer, self.clock.time()).kind
+        answered = answer is not None and answer.status < 500
+        return answered and kind in (FailureKind.BUSINESS, FailureKind.AUTHENTICATION)
+
+    def record_refusal(self, request: Request, error: ccxt.BaseError) -> None:
+        """Tell the monitor of a refusal that its circuit took for a success."""
+        if request.operation.kind is not Kind.WRITE:  # a write's own protocol tells
+            context = {"operation": request.name, "attempt": request.attempts, "rescued": False}
+            component = self.component(request.operation.circuit)
+            self._reports.record_error(error, ErrorSeverity.ERROR, component, context)
 
     def context(self, request: Request) -> dict[str, Any]:
         """Return what an error of this request tells of it."""
@@ -234,12 +257,27 @@ class ExchangeGuard:
 
     # -- results and fallbacks --------------------------------------------------------------------------------
 
-    def keep(self, operation: Operation, symbol: str | None, key: tuple[Any, ...], result: object) -> None:
-        """Remember a live result, and lift what stale data had restricted."""
+    def keep(
+        self, operation: Operation, symbols: Sequence[str], key: tuple[Any, ...], result: object
+    ) -> None:
+        """Remember a live result, and lift what stale market data of `symbols` had restricted."""
         if self.config.age_limit(operation.name) > 0:
             self.cache.put(key, result)
-            if symbol is not None:
+            for symbol in symbols:
                 self.interlock.lift("stale_data", symbol)
+
+    def distrust(self, symbols: Sequence[str], age: float) -> None:
+        """Let no entry be made on market data of `symbols` that is `age` seconds old."""
+        if not self._restricts("stale_data"):
+            return
+        for symbol in symbols:
+            self.interlock.restrict(
+                "stale_data",
+                InterlockState.REDUCE_ONLY,
+                symbol=symbol,
+                reason=f"market data of {symbol} is {age:.1f} s old",
+                lifted_by="fresh market data",
+            )
 
     def fallback(
         self, operation: Operation, symbol: str | None, key: tuple[Any, ...], error: BaseException
@@ -261,14 +299,6 @@ class ExchangeGuard:
             operation=operation.name,
             detail={"age": round(cached.age, 3), "symbol": symbol, "error": type(error).__name__},
         )
-        if symbol is not None and self._restricts("stale_data"):
-            self.interlock.restrict(
-                "stale_data",
-                InterlockState.REDUCE_ONLY,
-                symbol=symbol,
-                reason=f"market data of {symbol} is {cached.age:.1f} s old",
-                lifted_by="fresh market data",
-            )
         return stale
 
     def statistics(self) -> dict[str, Any]:
@@ -291,8 +321,10 @@ def _breaker_config(shape: CircuitBreakerConfig) -> CircuitBreakerConfig:
     )
 
 
-def _require_data(result: object, exchange_id: str, name: str) -> None:
+def _require_data(result: object, exchange_id: str, name: str, status: int | None) -> None:
     """Refuse an answer that ccxt passes on as text since it is not JSON: it would parse to a record of Nones."""
+    if status == _NO_CONTENT:
+        return
     if result is None or (isinstance(result, str) and not result.strip()):
         raise ccxt.NullResponse(f"{exchange_id} {name}: the answer is empty")
     if isinstance(result, str) and result.lstrip()[0] in "<{[":

@@ -21,7 +21,9 @@ from tradeguard_ccxt.runtime import ExchangeGuard
 __all__ = ["OrderTicket", "TicketOffice"]
 
 # Endpoints and accounts that the spot look-ups do not reach.
-_ELSEWHERE = ("marginMode", "papi", "portfolioMargin", "sor", "stock", "type", "test")
+_ELSEWHERE = ("clientAlgoId", "marginMode", "papi", "portfolioMargin", "sor", "SOR", "stock", "type", "test")
+_ELSEWHERE_BY_OPTION = ("marginMode", "papi", "portfolioMargin")
+_METHODS = ("createOrder", "fetchOrder", "fetchOpenOrders", "fetchOrders")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class OrderTicket:
         policy: the bounds of its submission.
         amount: the amount as the exchange will round it, or None.
         amount_sent: the amount as the caller gave it.
+        is_callers_id: the client order id is the caller's own, who may have used it before.
     """
 
     intent: OrderIntent
@@ -43,6 +46,7 @@ class OrderTicket:
     policy: SubmissionPolicy
     amount: float | None
     amount_sent: float | None = None
+    is_callers_id: bool = False
 
     @property
     def client_id(self) -> str | None:
@@ -77,9 +81,12 @@ class TicketOffice:
 
         Raises:
             ccxt.InvalidOrder: the amount or the price is no usable number.
+            ccxt.ArgumentsRequired: the type or the side is missing.
             ccxt.BadSymbol: the exchange has no such market.
         """
         market = self._exchange.market(symbol)
+        if not isinstance(order_type, str) or not isinstance(side, str):
+            raise ccxt.ArgumentsRequired(f"type and side must be texts, not {order_type!r} and {side!r}")
         facts = self._facts(market, params)
         amount_wanted = None if amount is None else _number("amount", amount)
         price_wanted = None if price is None else _number("price", price)
@@ -94,8 +101,8 @@ class TicketOffice:
             client_order_id=client_id,
             symbol=market["symbol"],
             type=order_type,
-            side=side,
-            amount=None if {"cost", "quoteOrderQty"} & params.keys() else amount_wanted,
+            side=side.lower(),
+            amount=None if _is_sized_by_cost(market, order_type, price, params) else amount_wanted,
             price=price_wanted,
             status=IntentStatus.PENDING,
             created_at=now,
@@ -112,12 +119,15 @@ class TicketOffice:
             policy=self._policy(facts, expiry),
             amount=self._rounded(market["symbol"], amount_wanted),
             amount_sent=amount_wanted,
+            is_callers_id=caller_id is not None,
         )
 
     def rewrite(self, intent: OrderIntent) -> OrderTicket:
         """Return the ticket of an intent from the journal, for looking it up."""
-        market = self._exchange.market(intent.symbol)
-        facts = self._facts(market, intent.params)
+        try:
+            facts = self._facts(self._exchange.market(intent.symbol), intent.params)
+        except ccxt.BadSymbol:  # delisted since
+            facts = CAUTIOUS
         return OrderTicket(
             intent=intent,
             params=intent.params,
@@ -127,8 +137,20 @@ class TicketOffice:
         )
 
     def _facts(self, market: Mapping[str, Any], params: Mapping[str, Any]) -> ExchangeFacts:
-        elsewhere = not market.get("spot") or any(params.get(key) for key in _ELSEWHERE)
+        elsewhere = (
+            not market.get("spot")
+            or any(params.get(key) for key in _ELSEWHERE)
+            or self._is_routed_by_options()
+        )
         return CAUTIOUS if elsewhere else facts_of(self._guard.exchange_id)
+
+    def _is_routed_by_options(self) -> bool:
+        """Whether the instance's options send orders, or the look-ups of them, to another account than spot."""
+        return any(
+            self._exchange.handle_option_and_params({}, method, option)[0]
+            for method in _METHODS
+            for option in _ELSEWHERE_BY_OPTION
+        )
 
     def _expiry(self, facts: ExchangeFacts, params: dict[str, Any]) -> float | None:
         """Bound how long the request stays acceptable, in `params`; returns the seconds, or None for no bound."""
@@ -155,6 +177,14 @@ class TicketOffice:
             return float(self._exchange.amount_to_precision(symbol, amount))
         except (ccxt.BaseError, ArithmeticError, ValueError):
             return None  # the exchange's own refusal of it is worth more than ours
+
+
+def _is_sized_by_cost(
+    market: Mapping[str, Any], order_type: str, price: object, params: Mapping[str, Any]
+) -> bool:
+    """Whether the exchange is told what to spend; ccxt makes a market order with a price one of amount x price."""
+    at_market = order_type.lower() == "market" and bool(market.get("spot"))
+    return bool({"cost", "quoteOrderQty"} & params.keys()) or (at_market and price is not None)
 
 
 def _number(name: str, value: object) -> float:

@@ -41,6 +41,8 @@ def verdict_of_error(
     """
     if not sent:
         return _unsent(error, failure)
+    if isinstance(error, ccxt.InvalidProxySettings):  # found out before the connection
+        return SendOutcome(verdict=Verdict.REJECTED, error=error)
     if in_connect_phase(error):
         return SendOutcome(verdict=Verdict.NOT_SENT, error=error)
     refused = status is not None and status < 500  # behind a 5xx anything may have happened
@@ -55,6 +57,8 @@ def verdict_of_error(
 
 def outcome_is_known(error: BaseException, wire: Wire, now: float) -> bool:
     """Whether a write that raised `error` surely took no effect."""
+    if wire.followed:
+        return False
     failure = classify(error, wire.answer, now)
     outcome = verdict_of_error(error, failure, sent=wire.sent, status=wire.status, facts=CAUTIOUS)
     return outcome.verdict is not Verdict.AMBIGUOUS
@@ -114,6 +118,10 @@ def contradiction(
     if told_amount is None or intent.amount is None:
         return None
     wanted_amounts = [intent.amount] if amount is None else [intent.amount, amount]
-    if any(math.isclose(float(told_amount), a, rel_tol=1e-9) for a in wanted_amounts):
+    try:
+        matches = any(math.isclose(float(told_amount), a, rel_tol=1e-9) for a in wanted_amounts)
+    except (TypeError, ValueError):
+        matches = False
+    if matches:
         return None
     return f"amount is {told_amount!r} and not {wanted_amounts[-1]!r}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 
 import ccxt
@@ -10,7 +11,7 @@ import ccxt
 from tradeguard.exceptions import NetworkException
 from tradeguard_ccxt.failures import Answer
 
-__all__ = ["ORDER_WIRE", "WIRE", "SendWindowMissedError", "Wire"]
+__all__ = ["ORDER_WIRE", "SendWindowMissedError", "Wire"]
 
 
 class SendWindowMissedError(NetworkException, ccxt.RequestTimeout):  # type: ignore[misc]
@@ -23,13 +24,17 @@ class Wire:
     Attributes:
         sent: it was handed to the transport; before that it surely did not leave.
         answer: the HTTP answer, or None.
-        sign_by: epoch seconds after which it must not be signed any more, or None.
+        followed: a further request was made after it was sent: an error may then be that one's, and proves nothing.
+        sign_by: by the time of `now` after which it must not be signed any more, or None.
+        now: the time by which that is judged.
     """
 
-    __slots__ = ("answer", "sent", "sign_by")
+    __slots__ = ("answer", "followed", "now", "sent", "sign_by")
 
-    def __init__(self, sign_by: float | None = None) -> None:
+    def __init__(self, sign_by: float | None = None, now: Callable[[], float] = time.time) -> None:
         self.sent = False
+        self.followed = False
+        self.now = now
         self.answer: Answer | None = None
         self.sign_by = sign_by
 
@@ -38,24 +43,22 @@ class Wire:
         """HTTP status of the answer, or None."""
         return None if self.answer is None else self.answer.status
 
-    def check_signing(self, now: float) -> None:
-        """Refuse to sign what could outlive the bound that the journal was told.
+    def check_signing(self) -> None:
+        """Refuse to send what was signed too late and could outlive the bound that the journal was told.
 
         Raises:
             SendWindowMissedError: it is too late; nothing was sent.
         """
-        if self.sign_by is not None and now > self.sign_by:
+        late = 0.0 if self.sign_by is None else self.now() - self.sign_by
+        if late > 0:
             raise SendWindowMissedError(
-                f"the order was not signed within its window ({now - self.sign_by:.3f} s late); nothing was sent"
+                f"the order was not signed within its window ({late:.3f} s late); nothing was sent"
             )
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the HTTP answer."""
         self.answer = Answer(status, headers)
 
-
-WIRE: ContextVar[Wire | None] = ContextVar("tradeguard_ccxt_wire", default=None)
-"""The request that is under way in this context."""
 
 ORDER_WIRE: ContextVar[Wire | None] = ContextVar("tradeguard_ccxt_order_wire", default=None)
 """Where the order protocol wants to read of its writing request."""

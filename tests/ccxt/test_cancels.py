@@ -63,3 +63,18 @@ def test_a_cancel_of_what_never_was_is_an_ordinary_refusal(server: SimulatedExch
     with pytest.raises(ccxt.OrderNotFound):
         exchange.cancel_order("999", "ETH/BTC")
     assert server.requests.count("DELETE", "/api/v3/order") == 1
+
+
+@pytest.mark.parametrize("way", ["in the params", "in a method of its own"])
+def test_a_cancel_by_client_id_is_looked_up_by_client_id(
+    server: SimulatedExchange, guarded: Any, way: str
+) -> None:
+    exchange = guarded()
+    placed = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    client_id = placed["clientOrderId"]
+    server.faults.add(Fault(kind="dropped", on="cancel", phase="after"))  # type: ignore[arg-type]
+    if way == "in the params":
+        cancelled = exchange.cancel_order(None, "ETH/BTC", {"clientOrderId": client_id})
+    else:
+        cancelled = exchange.cancel_order_with_client_order_id(client_id, "ETH/BTC")
+    assert (cancelled["id"], cancelled["status"]) == (placed["id"], "canceled")

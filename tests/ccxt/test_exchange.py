@@ -12,8 +12,10 @@ import ccxt
 import pytest
 
 import tradeguard_ccxt
+from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator import SimulatedExchange
+from tradeguard.testing import ManualClock
 from tradeguard_ccxt import GuardConfig, GuardedExchange
 
 
@@ -88,6 +90,30 @@ def test_copies_and_pickles_work_and_are_guarded(server: SimulatedExchange, twin
     assert other.options == exchange.options
     assert other.guard_statistics()["calls"] == 0
     assert other.interlock is not exchange.interlock
+
+
+def test_a_copy_shares_what_its_config_was_given(server: SimulatedExchange) -> None:
+    exchange: Any = GuardedExchange("binance", guard=GuardConfig(monitor=ErrorMonitor(), clock=ManualClock()))
+    twin = copy.deepcopy(exchange)
+    assert twin.guard_config is exchange.guard_config
+    assert twin.guard_monitor is exchange.guard_monitor
+
+
+def test_a_subclass_may_take_what_it_likes() -> None:
+    class Mine(tradeguard_ccxt.binance):  # type: ignore[misc,name-defined]
+        def __init__(self, key: str, secret: str, size: int, *, note: str) -> None:
+            super().__init__({"apiKey": key, "secret": secret})
+            self.size, self.note = size, note
+
+    mine: Any = Mine("key", "secret", 3, note="x")
+    assert (mine.apiKey, mine.size, mine.note) == ("key", 3, "x")
+
+
+def test_camel_case_names_are_guarded_too(server: SimulatedExchange) -> None:
+    ccxt.binance()  # plain ones first: their names must not be inherited
+    for made in (GuardedExchange("binance"), GuardedExchange(OwnBinance), GuardedOwn()):
+        for camel, snake in (("createOrder", "create_order"), ("fetchTicker", "fetch_ticker")):
+            assert getattr(made, camel).__func__ is getattr(type(made), snake)
 
 
 def test_an_unknown_exchange_is_named_with_those_that_come_close() -> None:

@@ -107,6 +107,53 @@ def test_a_result_from_the_cache_says_so_and_no_entry_is_made_on_it(
     assert exchange.guard_statistics()["fallbacks"] == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [("fetch_ticker", "ETHBTC"), ("fetch_tickers", ["ETH/BTC"]), ("fetch_bids_asks", None)],
+)
+def test_no_entry_is_made_on_a_stale_price_however_it_was_asked_for(
+    server: SimulatedExchange, clock: ManualClock, guarded: Any, method: str, argument: Any
+) -> None:
+    exchange = guarded(max_age={method: 100.0})
+    getattr(exchange, method)(argument)
+    server.pull_plug()
+    assert getattr(exchange, method)(argument).is_stale
+    server.plug_in()
+    clock.advance(60)
+    with pytest.raises(TradingRestrictedError, match="market data of ETH/BTC"):
+        exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    getattr(exchange, method)(argument)
+    exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+
+
+def test_fresh_orders_are_no_fresh_price(server: SimulatedExchange, clock: ManualClock, guarded: Any) -> None:
+    exchange = guarded(max_age={"fetch_ticker": 100.0, "fetch_open_orders": 100.0})
+    exchange.fetch_ticker("ETH/BTC")
+    server.pull_plug()
+    assert exchange.fetch_ticker("ETH/BTC").is_stale
+    server.plug_in()
+    clock.advance(60)
+    exchange.fetch_open_orders("ETH/BTC")
+    with pytest.raises(TradingRestrictedError):
+        exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+
+
+@pytest.mark.parametrize("change", ["key", "sandbox"])
+def test_nobody_is_served_what_was_cached_for_another(
+    server: SimulatedExchange, guarded: Any, change: str
+) -> None:
+    exchange = guarded(max_age={"fetch_balance": 100.0})
+    exchange.fetch_balance()
+    if change == "key":
+        exchange.apiKey = "another-key"
+    else:
+        exchange.set_sandbox_mode(True)
+        exchange.urls["api"] = {"public": server.url, "private": server.url}
+    server.pull_plug()
+    with pytest.raises(ccxt.NetworkError):
+        exchange.fetch_balance()
+
+
 def test_nothing_changes_what_the_cache_remembers(server: SimulatedExchange, guarded: Any) -> None:
     exchange = guarded(max_age={"fetch_ohlcv": 1000.0})
     live = exchange.fetch_ohlcv("ETH/BTC", "1s", limit=5)

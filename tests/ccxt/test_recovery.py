@@ -132,6 +132,72 @@ class FailingJournal:
         return self._journal.open_intents()
 
 
+class UnreadableOnce(FailingJournal):
+    """A journal that is locked when it is first asked what is open."""
+
+    locked = True
+
+    def open_intents(self) -> Any:
+        if self.locked:
+            self.locked = False
+            raise JournalError("database is locked")
+        return super().open_intents()
+
+
+def test_a_first_recovery_that_fails_is_made_up_for_by_the_next_order(
+    server: SimulatedExchange, guarded: Any, mocker: Any
+) -> None:
+    crashed = guarded()
+    crashed.load_markets()
+    mocker.patch.object(crashed.session, "request", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        crashed.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    exchange = guarded(journal=UnreadableOnce(crashed.order_journal, good=100))
+    with pytest.raises(JournalError, match="locked"):
+        exchange.create_order("ETH/BTC", "limit", "buy", 2, 0.03)
+    exchange.create_order("ETH/BTC", "limit", "buy", 2, 0.03)
+    assert [i.status for i in exchange.order_journal.intents()] == [IntentStatus.ABSENT, IntentStatus.PLACED]
+
+
+def test_an_intent_on_a_delisted_symbol_keeps_no_other_from_being_resolved(
+    server: SimulatedExchange, clock: ManualClock, guarded: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    server.faults.add(Fault(kind="dropped", on="create", phase="after"))  # type: ignore[arg-type]
+    server.faults.add(Fault(kind="server_error", on="lookup", times=None))  # type: ignore[arg-type]
+    with pytest.raises(ccxt.ExchangeError):
+        exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    server.faults.clear()
+    clock.advance(60)
+    [doubt] = exchange.orders_in_doubt()
+    gone = doubt.replace(client_order_id="gone", symbol="GONE/BTC", created_at=doubt.created_at)
+    exchange.order_journal.add(gone)
+    resolved = {i.client_order_id: i.status for i in exchange.recover_orders()}
+    assert resolved == {"gone": IntentStatus.UNKNOWN, doubt.client_order_id: IntentStatus.PLACED}
+
+
+class FoundByAnother(FailingJournal):
+    """A journal in which another process finds an order as soon as it is in doubt."""
+
+    def update(self, intent: OrderIntent, *, expected: OrderIntent | None = None) -> None:
+        if expected is not None and intent.status is IntentStatus.SENT:
+            self._journal.update(intent.replace(status=IntentStatus.PLACED, order_id="1"))
+        super().update(intent, expected=expected)
+
+
+def test_an_order_that_another_process_found_is_placed_though_it_cannot_be_fetched_now(
+    server: SimulatedExchange, guarded: Any
+) -> None:
+    exchange = guarded(journal=FoundByAnother(guarded().order_journal, good=100))
+    exchange.load_markets()
+    server.faults.add(Fault(kind="dropped", on="create", phase="after"))  # type: ignore[arg-type]
+    server.faults.add(Fault(kind="server_error", on="lookup", times=None))  # type: ignore[arg-type]
+    placed = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    [order] = server.orders()
+    assert (placed["id"], placed["clientOrderId"]) == (order.order_id, order.client_order_id)
+
+
 def test_a_full_disk_refuses_an_order_before_it_is_sent(server: SimulatedExchange, guarded: Any) -> None:
     exchange = guarded(journal=FailingJournal(guarded().order_journal, good=0))
     with pytest.raises(JournalError, match="disk is full"):

@@ -1,6 +1,6 @@
 """Order safety: no order is placed twice and none is forgotten. Knows no exchange library."""
 
-from tradeguard.orders.driver import AsyncGateway, Gateway, JournalWriter, drive, drive_async
+from tradeguard.orders.driver import AsyncGateway, Gateway, JournalWriter, drive, drive_async, steady_time
 from tradeguard.orders.errors import (
     DuplicateIntentError,
     JournalConflictError,
@@ -59,5 +59,6 @@ __all__ = [
     "drive",
     "drive_async",
     "resolve",
+    "steady_time",
     "submit",
 ]

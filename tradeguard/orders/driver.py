@@ -6,13 +6,19 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tradeguard.clock import Clock
-from tradeguard.orders.errors import JournalConflictError, JournalError
+from tradeguard.orders.errors import JournalConflictError
 from tradeguard.orders.intent import IntentStatus, OrderIntent
 from tradeguard.orders.journal import OrderJournal
 from tradeguard.orders.submission import LookUp, Record, Resolution, Send, Steps, Wait
 from tradeguard.orders.verdict import LookUpOutcome, SendOutcome
 
-__all__ = ["AsyncGateway", "Gateway", "JournalWriter", "drive", "drive_async"]
+__all__ = ["AsyncGateway", "Gateway", "JournalWriter", "drive", "drive_async", "steady_time"]
+
+
+def steady_time(clock: Clock) -> Callable[[], float]:
+    """Return epoch seconds as of now that go on evenly, even when the clock is set: what a submission reckons with."""
+    offset = clock.time() - clock.monotonic()
+    return lambda: clock.monotonic() + offset
 
 
 class Gateway(Protocol):
@@ -44,12 +50,12 @@ class JournalWriter:
 
     Args:
         journal: where intents are durable.
-        on_unrecorded: told of an outcome that could not be written. The intent then stays open in the journal and
+        on_unrecorded: told why an outcome could not be written. The intent then stays open in the journal and
             is looked up again later, so that nothing is forgotten; the caller still learns the true outcome.
     """
 
     def __init__(
-        self, journal: OrderJournal, on_unrecorded: Callable[[OrderIntent, JournalError], None]
+        self, journal: OrderJournal, on_unrecorded: Callable[[OrderIntent, Exception], None]
     ) -> None:
         self._journal = journal
         self._on_unrecorded = on_unrecorded
@@ -72,17 +78,30 @@ class JournalWriter:
             else:
                 self._journal.update(intent, expected=record.expected)
         except JournalConflictError as conflict:
-            stored = self._journal.get(intent.client_order_id)
-            if stored is None or stored.status.is_open:
-                if record.before_send:
-                    raise
-                self._on_unrecorded(intent, conflict)
-                return None
-            return Resolution(intent=stored, error=conflict, looked_up=True)
-        except JournalError as error:
+            return self._overtaken(record, conflict)
+        except Exception as error:
             if record.before_send:
                 raise
             self._on_unrecorded(intent, error)
+        return None
+
+    def _overtaken(self, record: Record, conflict: JournalConflictError) -> Resolution | None:
+        """Return how the intent ended that another process has written meanwhile, None if it still goes on here."""
+        intent = record.intent
+        try:
+            stored = self._journal.get(intent.client_order_id)
+        except Exception as error:
+            if record.before_send:
+                raise
+            self._on_unrecorded(intent, error)
+            return None
+        # Sent again by its owner: what was found out here is about a former send, and proves nothing.
+        outdated = stored is not None and stored.attempts > intent.attempts
+        if stored is not None and (outdated or not stored.status.is_open):
+            return Resolution(intent=stored, error=conflict, looked_up=True)
+        if record.before_send:
+            raise conflict
+        self._on_unrecorded(intent, conflict)
         return None
 
 

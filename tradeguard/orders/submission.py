@@ -190,26 +190,32 @@ def submit(
     policy: SubmissionPolicy,
     now: Callable[[], float],
     describe: Callable[[BaseException], str] = str,
+    former: OrderIntent | None = None,
 ) -> Steps:
     """Place `intent` exactly once.
 
     Args:
         intent: a PENDING intent that is not in the journal yet.
         policy: the bounds.
-        now: epoch seconds by this machine's clock.
+        now: epoch seconds by this machine's clock; it must not jump (`steady_time`).
         describe: renders an error for the journal, with secrets masked.
+        former: the REJECTED or ABSENT intent whose client order id the caller uses again; the new one takes its
+            place in the journal, and its attempts count on.
 
     Returns:
         The steps; their `Resolution` is PLACED, REJECTED, ABSENT or UNKNOWN.
     """
+    if former is not None:
+        intent = intent.replace(attempts=former.attempts)
     run = _Submission(intent, policy, now, describe)
+    run.stored = former
     while True:
         outcome: SendOutcome = yield from _send(run)
         if outcome.verdict is Verdict.PLACED:
             yield run.record(IntentStatus.PLACED, order_id=outcome.order_id, error=None)
             return run.end(outcome.order)
         if outcome.verdict in (Verdict.NOT_SENT, Verdict.NOT_NOW):
-            pause = policy.pause(run.intent.attempts) if outcome.retry_after is None else outcome.retry_after
+            pause = max(policy.pause(run.intent.attempts), outcome.retry_after or 0.0)
             if not run.time_to_send(pause):
                 yield run.record(IntentStatus.ABSENT)
                 return run.end()
@@ -278,7 +284,12 @@ def resolve(
     run = _Submission(intent, policy, now, describe)
     run.stored = intent
     run.send_until = now()
-    seen = yield from _look_until_known(run, proof_at=_proof_at(intent, policy))
+    proof_at = _proof_at(intent, policy)
+    if proof_at is not None and intent.accept_until is not None:
+        # The clock may have been set back since. From now on, the whole time of the submission is surely enough.
+        whole = intent.accept_until - intent.created_at.timestamp()
+        proof_at = min(proof_at, now() + max(whole, 0.0) + policy.visibility_lag)
+    seen = yield from _look_until_known(run, proof_at=proof_at)
     if seen.order is None:
         yield run.record(IntentStatus.ABSENT if seen.absent else IntentStatus.UNKNOWN)
     return run.end(seen.order, looked_up=True)
