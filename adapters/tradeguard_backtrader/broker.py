@@ -80,7 +80,7 @@ class GuardedBroker(bt.BrokerBase):
         self._inbox: deque[BrokerEvent] = deque()
         self._orders = LiveOrders()
         self._life = OrderLife()
-        self._executions = Executions(self._orders, self.p.use_positions)
+        self._executions = Executions(self._orders, self.p.use_positions, self.store.exchange_ms)
         self._to_adopt: list[AdoptedOrder] = []
         self._first_prices: dict[str, Decimal] = {}
         self._is_known = False

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,12 @@ class Executions:
     Args:
         orders: the orders of the run.
         use_positions: whether what the account held before counts.
+        exchange_ms: returns the exchange's time, or less, at a monotonic time in seconds; epoch milliseconds.
     """
 
-    def __init__(self, orders: LiveOrders, use_positions: bool) -> None:
+    def __init__(self, orders: LiveOrders, use_positions: bool, exchange_ms: Callable[[float], int]) -> None:
         self._orders = orders
+        self._exchange_ms = exchange_ms
         self._use_positions = use_positions
         self._ledger = Ledger()
         self._positions: dict[str, Any] = defaultdict(bt.Position)
@@ -81,7 +83,7 @@ class Executions:
         average = float(holding.price)
         parts = holding.change(delta, fill.price, live.dust if live.book.is_complete else ZERO)
         self._own[live.symbol] += delta
-        if not live.was_in_doubt:
+        if not self._is_in_balance(live, fill):
             self._ledger.apply(fill, base=live.base, quote=live.quote, is_buy=sign > 0)
         position = self._moved(live, delta, fill)
         price, comm = float(fill.price), float(fill.comm)
@@ -102,6 +104,16 @@ class Executions:
             position.size,
             position.price,
         )
+
+    def _is_in_balance(self, live: LiveOrder, fill: Fill) -> bool:
+        """Whether the last balance has the fill already.
+
+        Balances are taken while no order is on its way, but one in doubt may take long to be found.
+        """
+        taken_at = self._ledger.taken_at
+        if not live.was_in_doubt or taken_at is None or fill.at_ms is None:
+            return False
+        return fill.at_ms <= self._exchange_ms(taken_at)
 
     def _moved(self, live: LiveOrder, delta: Decimal, fill: Fill) -> Any:
         position = self._positions[live.symbol]

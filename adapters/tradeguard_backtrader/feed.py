@@ -136,8 +136,27 @@ class GuardedFeed(bt.feed.DataBase):
         if self._poller is not None:
             self._poller.stop()
 
+    def load(self) -> bool | None:
+        """Load the next bar: True; nothing now: None; the end: False.
+
+        A turn that brings nothing leaves the lines alone. Backtrader would make room for a bar and take it back,
+        which under `exactbars=1` costs the only one that is kept: an order that ends then could not be told.
+        """
+        if not (self._barstack or self._barstash):
+            coming = self._await_candle()
+            if not coming:
+                return coming
+        loaded: bool | None = super().load()
+        return loaded
+
     def _load(self) -> bool | None:
-        """Deliver the next bar: True; nothing now: None; the end: False."""
+        coming = self._await_candle()
+        if coming:
+            self._deliver(self._mail.popleft())
+        return coming
+
+    def _await_candle(self) -> bool | None:
+        """Act on what comes before the next candle; True if that has come, None if not yet, False at the end."""
         status = self._status
         if self._poller is None or status.state is FeedState.ENDED:
             return False
@@ -147,9 +166,10 @@ class GuardedFeed(bt.feed.DataBase):
         waited = False
         while True:
             if self.haslivedata():
-                delivered = self._take(self._mail.popleft())
-                if delivered is not None:
-                    return delivered
+                if isinstance(self._mail[0], Candle):
+                    return True
+                if self._take(self._mail.popleft()):
+                    return False
                 waited = True  # the loop should turn, so that a change of status is notified at once
             elif waited and not self._must_wait:
                 return None
@@ -167,12 +187,9 @@ class GuardedFeed(bt.feed.DataBase):
         if self._poller is not None and not self._mail and self._poller.is_silent():
             self._broken(f"no answer for {self._store.config.patience:g} s")
 
-    def _take(self, event: Event) -> bool | None:
-        """Act on one event; True for a bar, False for the end, None to go on."""
+    def _take(self, event: Event) -> bool:
+        """Act on an event that is no candle; True if it is the end."""
         match event:
-            case Candle():
-                self._deliver(event)
-                return True
             case Gap():
                 self._store.notify_gap(self.p.dataname, event)
             case Answered():
@@ -187,15 +204,15 @@ class GuardedFeed(bt.feed.DataBase):
             case Denied():
                 self._store.notify("denied", f"{self.p.dataname}: {event.error}", symbol=self.p.dataname)
                 self._enter(self._status.ended())
-                return False
+                return True
             case Ended():
                 self._enter(self._status.ended())
-                return False
+                return True
             case UnknownSymbol():
                 raise unknown_symbol_error(self._store.exchange, event)
-        return None
+        return False
 
-    def _deliver(self, candle: Candle) -> None:
+    def _deliver(self, candle: Any) -> None:
         """Write the candle into the lines."""
         poller = self._poller
         if poller is not None and poller.live_from_ms is not None:

@@ -167,9 +167,16 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         """Whether bars may be delivered: positions and open orders come before the first `next()`."""
         return self.broker is None or self.broker.is_ready()
 
-    def exchange_ms(self) -> int:
-        """Return the exchange's time in epoch milliseconds, or less; the machine's as long as it is not known."""
-        return self.time.at_least_ms() if self.time.is_known else int(self.clock.time() * 1000)
+    def exchange_ms(self, monotonic: float | None = None) -> int:
+        """Return the exchange's time, or less, in epoch milliseconds; the machine's as long as it is not known.
+
+        Args:
+            monotonic: at which monotonic time, in seconds; None for now.
+        """
+        if self.time.is_known:
+            return self.time.at_least_ms(monotonic)
+        ago = 0.0 if monotonic is None else self.clock.monotonic() - monotonic
+        return int((self.clock.time() - ago) * 1000)
 
     def load_markets(self) -> Mapping[str, Any]:
         """Return the exchange's markets by symbol, loaded once."""

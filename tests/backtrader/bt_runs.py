@@ -56,8 +56,13 @@ class Log:
     orders: list[tuple[int, str]] = field(default_factory=list)
     clones: list[Any] = field(default_factory=list)
     trades: list[Any] = field(default_factory=list)
+    held: list[tuple[str, float]] = field(default_factory=list)
     store: list[tuple[str, str]] = field(default_factory=list)
     stops: int = 0
+
+    def sizes(self) -> list[float]:
+        """The size of the position at each bar and each notification."""
+        return [size for _, size in self.held]
 
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.store]
@@ -81,6 +86,7 @@ class Scribe(bt.Strategy):
     def next(self) -> None:
         data = self.data
         stamp = data.datetime.datetime(0)
+        self.log.held.append(("bar", self.broker.getposition(data).size))
         self.log.bars.append((stamp, data.open[0], data.high[0], data.low[0], data.close[0], data.volume[0]))
         self.log.told.append(f"bar {len(self.log.bars)}")
         if self.p.each is not None:
@@ -100,6 +106,7 @@ class Scribe(bt.Strategy):
     def notify_order(self, order: Any) -> None:
         self.log.orders.append((order.ref, order.getstatusname()))
         self.log.clones.append(order)
+        self.log.held.append((order.getstatusname(), self.broker.getposition(order.data).size))
 
     def notify_trade(self, trade: Any) -> None:
         self.log.trades.append(trade)

@@ -99,19 +99,28 @@ def test_locked_coin_is_part_of_the_position_and_not_of_cash(trade: Any, scripte
     assert seen == [(5.0, 0.6)]
 
 
-def test_what_moves_while_it_is_read_is_read_again(trade: Any, scripted: ScriptedExchange) -> None:
-    """An order is filled between the two looks at the open orders: the balance in between is not to be trusted."""
-    scripted.place("1", amount=2.0)
+def fills_behind_the_balance(scripted: ScriptedExchange, clock: EventClock, *, after: float) -> None:
+    """Have order 1 filled right after a balance was made that does not have it yet."""
+    honest = scripted.fetch_balance
 
-    def fill() -> None:
-        if not scripted.trades["1"]:
+    def fetch_balance() -> Any:
+        answer = honest()
+        if clock.monotonic() >= after and not scripted.trades["1"]:
             scripted.fill("1", 1.0)
             scripted.balance["ETH"] = (6.0, 0.0)
+        return answer
 
-    scripted.on["fetch_balance"] = fill
-    seen: list[float] = []
-    log = trade({1: lambda strategy: seen.append(strategy.position.size)})
-    assert seen == [6.0]
+    scripted.fetch_balance = fetch_balance  # type: ignore[method-assign]
+
+
+def test_what_moves_while_it_is_read_is_read_again(
+    trade: Any, scripted: ScriptedExchange, clock: EventClock
+) -> None:
+    """An order is filled between the balance and the open orders: both are read once more."""
+    scripted.place("1", amount=2.0)
+    fills_behind_the_balance(scripted, clock, after=0)
+    log = trade()
+    assert set(log.sizes()) == {6.0}
     assert log.clones[0].created.size == 1.0
     assert [state for _, state in log.orders] == ["Accepted"]
 
@@ -119,26 +128,14 @@ def test_what_moves_while_it_is_read_is_read_again(trade: Any, scripted: Scripte
 def test_a_balance_that_an_order_moved_under_is_not_used(
     trade: Any, scripted: ScriptedExchange, clock: EventClock
 ) -> None:
-    """The balance has the fill already, and the fill is told after it: counted twice, the position would be 7."""
-    filled: list[float] = []
-
-    def order(strategy: Any) -> None:
-        strategy.buy(size=1, exectype=bt.Order.Limit, price=0.05)
-
-    def fill() -> None:
-        if clock.monotonic() > 1006 and not filled:
-            filled.append(clock.monotonic())
-            scripted.fill("1", 1.0)
-            scripted.balance["ETH"] = (6.0, 0.0)
-
-    scripted.on["fetch_balance"] = fill
-    sizes: list[float] = []
-    trade(
-        {4: order}, bars=15, config=StoreConfig(balance_refresh=2.0, order_poll=5.0),
-        each=lambda strategy: sizes.append(strategy.position.size),
-    )  # fmt: skip
-    assert filled
-    assert set(sizes) == {5.0, 6.0}
+    """The fill is told, and the balance that was made before it comes after it: the position would jump back."""
+    fills_behind_the_balance(scripted, clock, after=1006)
+    order = {4: lambda strategy: strategy.buy(size=1, exectype=bt.Order.Limit, price=0.05)}
+    log = trade(order, bars=15, config=StoreConfig(balance_refresh=2.0, order_poll=5.0))
+    assert [state for _, state in log.orders] == ["Submitted", "Accepted", "Completed"]
+    assert ("Completed", 6.0) in log.held
+    assert log.sizes() == sorted(log.sizes())
+    assert set(log.sizes()) == {5.0, 6.0}
 
 
 def test_deposits_and_trades_by_hand_are_noticed(

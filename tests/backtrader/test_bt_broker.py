@@ -262,6 +262,18 @@ def test_a_size_that_the_market_does_not_know_is_rounded_down_and_said_so(trade:
     assert done.getstatusname() == "Completed"
 
 
+def test_what_is_left_and_cannot_be_traded_keeps_no_trade_open(trade: Any) -> None:
+    """A fee of 0.0000555 leaves 0.0554445, of which 0.0554 can be sold."""
+    script = {5: lambda strategy: strategy.buy(size=0.0555), 9: lambda strategy: strategy.close()}
+    log, _ = trade(script, broker={"use_positions": False})
+    assert [clone.executed.size for clone in log.clones if clone.status == bt.Order.Completed] == [
+        0.0555,
+        -0.0554,
+    ]
+    assert [each.isclosed for each in log.trades] == [False, True]
+    assert log.sizes()[-1] == pytest.approx(0.0000445)
+
+
 def test_parameters_go_through_to_the_exchange_and_other_keywords_into_the_orders_info(trade: Any) -> None:
     log, simulated = trade(
         {
@@ -321,6 +333,23 @@ def test_a_store_has_one_broker(simulate: Simulate, guarded: Simulate, store_of:
     assert store.getbroker(use_positions=False) is broker
     with pytest.raises(ConfigurationException, match="has a broker already"):
         store.getbroker(use_positions=True)
+
+
+def test_runs_that_save_memory_can_trade(trade: Any) -> None:
+    """Between bars Backtrader keeps the last one only, and orders end then too."""
+
+    def order(strategy: Any) -> None:
+        strategy.kept = strategy.buy(size=1, exectype=Limit, price=0.04)
+        strategy.buy(size=50)
+
+    def cancel(strategy: Any) -> None:
+        strategy.cancel(strategy.kept)
+        strategy.buy(size=2)
+
+    log, _ = trade({5: order, 8: cancel}, cerebro={"exactbars": 1})
+    assert sorted(state for _, state in log.orders) == [
+        "Accepted", "Accepted", "Canceled", "Completed", "Margin", "Submitted", "Submitted", "Submitted",
+    ]  # fmt: skip
 
 
 def test_orders_are_notified_with_the_next_bar_too_where_that_is_asked_for(

@@ -257,10 +257,14 @@ def intent(clock: EventClock, client_order_id: str = "abc") -> OrderIntent:
 
 
 @pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("balance_refresh", [0.5, 60.0])
 def test_an_order_in_doubt_that_is_found_goes_on_as_if_nothing_had_been(
-    clock: EventClock, store_of: Stores, named: bool
+    clock: EventClock, store_of: Stores, named: bool, balance_refresh: float
 ) -> None:
-    """Found by the client order id that the error names, or as the one order that it can be."""
+    """Found by the client order id that the error names, or as the one order that it can be.
+
+    A balance in the meantime has the fill already, or there is none; the position is right in either case.
+    """
     exchange = Journaled(clock)
     exchange.intents, exchange.ends = [intent(clock)], IntentStatus.PLACED
     error = OrderUnknownError("may exist", client_order_id="abc") if named else ccxt.NetworkError("dropped")
@@ -272,19 +276,12 @@ def test_an_order_in_doubt_that_is_found_goes_on_as_if_nothing_had_been(
 
     exchange.fail("create_order", error)
     exchange.on["create_order"] = lose
-    sizes_held: list[float] = []
-    log = run(
-        store_of(exchange),
-        script={4: limit()},
-        each=lambda strategy: sizes_held.append(strategy.position.size),
-        trading=True,
-        history=2,
-        bars=30,
-    )
+    config = StoreConfig(balance_refresh=balance_refresh)
+    log = run(store_of(exchange, config=config), script={4: limit()}, trading=True, history=2, bars=30)
     assert states(log) == ["Submitted", "Accepted", "Completed"]
     assert log.clones[-1].info["order_id"] == "1"
-    assert sizes_held[-1] == 6.0
-    assert set(sizes_held) == {5.0, 6.0}
+    assert ("Completed", 6.0) in log.held
+    assert set(log.sizes()) == {5.0, 6.0}
 
 
 @pytest.mark.parametrize("ends", [IntentStatus.ABSENT, IntentStatus.REJECTED])

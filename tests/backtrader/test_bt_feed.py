@@ -95,7 +95,7 @@ def test_a_page_that_was_long_under_way_does_not_close_its_last_candle(
 
     def slow(since: int | None, limit: int | None) -> list[list[Any]]:
         rows = honest(since, limit)
-        rows[-1][4] = 999.0  # not the price at which it will close
+        rows[-1][1:5] = [999.0] * 4  # not the prices with which it will close
         clock.advance(5.0)
         return rows
 
@@ -103,6 +103,17 @@ def test_a_page_that_was_long_under_way_does_not_close_its_last_candle(
     log = run(store_of(scripted), history=3, bars=8)
     assert 999.0 not in [bar[4] for bar in log.bars]
     assert log.stamps() == [START + timedelta(seconds=second) for second in range(-2, 9)]
+
+
+def test_live_is_told_after_the_last_bar_that_waits(scripted: ScriptedExchange, store_of: Stores) -> None:
+    """Three candles close while the strategy thinks about the first one of its history."""
+    store = store_of(scripted)
+
+    def think(_: Any) -> None:
+        store.workers.wait_for(lambda: False, 3.0)
+
+    log = run(store, history=3, bars=5, script={1: think})
+    assert log.told[:8] == ["DELAYED", "bar 1", "bar 2", "bar 3", "bar 4", "bar 5", "bar 6", "LIVE"]
 
 
 def test_an_exchange_without_a_clock_is_taken_to_be_late(
