@@ -15,7 +15,7 @@ from tradeguard.guard import Guard
 
 __all__ = ["order_methods"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("tradeguard.backtrader")
 _ORDER_OPTIONS = ("exectype", "valid", "tradeid", "oco", "trailamount", "trailpercent", "parent", "transmit")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["guard_run"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("tradeguard.backtrader")
 
 
 def guard_run(env: Any) -> None:

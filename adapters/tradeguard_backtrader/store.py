@@ -27,7 +27,7 @@ from tradeguard_backtrader.workers import ThreadWorkers, Workers
 __all__ = ["GuardedStore"]
 
 _COMPONENT = "backtrader"
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("tradeguard.backtrader")
 
 
 class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]

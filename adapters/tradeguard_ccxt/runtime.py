@@ -7,6 +7,7 @@ exchange classes only call, wait and await.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -32,6 +33,10 @@ from tradeguard_ccxt.statistics import Tally
 from tradeguard_ccxt.wire import ORDER_WIRE, SendWindowMissedError, Wire
 
 __all__ = ["REQUEST", "ExchangeGuard", "Request"]
+
+_logger = logging.getLogger(
+    "tradeguard.ccxt"
+)  # beneath "tradeguard", so that one name tells the whole story of a call
 
 # Answers of an exchange that is well, or that asked for peace: they say nothing of its health.
 _NEUTRAL = (
@@ -185,6 +190,11 @@ class ExchangeGuard:
         if failure.kind is not FailureKind.CIRCUIT:
             guarded.http_status = request.wire.status
             guarded.retry_after = self._pause(request.operation.circuit, failure, guarded)
+        _logger.debug(
+            "%s %s: attempt %d on the %s circuit failed (%s, HTTP %s): %s",
+            self.exchange_id, request.name, request.attempts, request.operation.circuit,
+            failure.kind, request.wire.status, guarded,
+        )  # fmt: skip
         if failure.kind is FailureKind.AUTHENTICATION and self._restricts("authentication"):
             self.interlock.restrict(
                 "authentication",
@@ -205,6 +215,10 @@ class ExchangeGuard:
             _require_data(result, self.exchange_id, request.name, request.wire.status)
         if operation.circuit is not Circuit.MARKET_DATA:
             self.interlock.lift("authentication")
+        _logger.debug(
+            "%s %s: attempt %d on the %s circuit was answered",
+            self.exchange_id, request.name, request.attempts, operation.circuit,
+        )  # fmt: skip
 
     def is_answer_of_a_healthy(self, request: Request, error: ccxt.BaseError) -> bool:
         """Whether a refusal on trial shows that the exchange has recovered: it answered, and said no."""

@@ -265,3 +265,27 @@ def test_a_bad_number_is_refused_before_anything_is_written(
         exchange.create_order("ETH/BTC", "limit", "buy", **arguments)
     assert exchange.order_journal.intents() == []
     assert server.requests.count("POST", "/api/v3/order") == 0
+
+
+def test_the_log_tells_the_whole_story_of_an_order_and_no_secret(
+    server: SimulatedExchange, guarded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    server.faults.add(Fault(kind="dropped", on="create"))  # type: ignore[arg-type]
+    with caplog.at_level("DEBUG", logger="tradeguard"):
+        exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    story = "\n".join(record.getMessage() for record in caplog.records)
+    for chapter in (
+        "SENT, 1 send(s)",
+        "create_order: attempt 1 on the trading circuit failed (sick",
+        "sent: AMBIGUOUS",
+        "looked up: not found",
+        "looked up: absent",
+        "SENT, 2 send(s)",
+        "sent: PLACED",
+        "PLACED, 2 send(s)",
+    ):
+        assert chapter in story
+    assert exchange.secret not in story
+    assert exchange.apiKey not in story

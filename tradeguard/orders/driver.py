@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,6 +20,9 @@ def steady_time(clock: Clock) -> Callable[[], float]:
     """Return epoch seconds as of now that go on evenly, even when the clock is set: what a submission reckons with."""
     offset = clock.time() - clock.monotonic()
     return lambda: clock.monotonic() + offset
+
+
+_logger = logging.getLogger(__name__)
 
 
 class Gateway(Protocol):
@@ -70,6 +74,7 @@ class JournalWriter:
             JournalError: it had to be durable before a send, and is not; nothing was sent.
         """
         intent = record.intent
+        _logger.debug("order %s: %s, %d send(s)", intent.client_order_id, intent.status, intent.attempts)
         try:
             if record.expected is None:
                 self._journal.add(intent)
@@ -124,8 +129,10 @@ def drive(steps: Steps, gateway: Gateway, journal: JournalWriter, clock: Clock) 
                     return resolved
             case Send():
                 outcome = gateway.send(effect.intent, effect.sign_by)
+                _tell(effect.intent, outcome)
             case LookUp():
                 outcome = gateway.look_up(effect.intent, effect.thorough)
+                _tell(effect.intent, outcome)
             case Wait():
                 clock.sleep(effect.seconds)
 
@@ -151,10 +158,21 @@ async def drive_async(
                     return resolved
             case Send():
                 outcome = await gateway.send(effect.intent, effect.sign_by)
+                _tell(effect.intent, outcome)
             case LookUp():
                 outcome = await gateway.look_up(effect.intent, effect.thorough)
+                _tell(effect.intent, outcome)
             case Wait():
                 await clock.sleep_async(effect.seconds)
+
+
+def _tell(intent: OrderIntent, outcome: SendOutcome | LookUpOutcome) -> None:
+    """Log what came of a send or a look-up; of an error its class alone, for its text may hold secrets."""
+    what = f"sent: {outcome.verdict}" if isinstance(outcome, SendOutcome) else "looked up"
+    if isinstance(outcome, LookUpOutcome):
+        what += ": found" if outcome.order is not None else ": absent" if outcome.absent else ": not found"
+    error = "" if outcome.error is None else f" ({type(outcome.error).__name__})"
+    _logger.debug("order %s on %s %s%s", intent.client_order_id, intent.symbol, what, error)
 
 
 def _resolution(stop: StopIteration) -> Resolution:
