@@ -242,7 +242,7 @@ class Hanging(ScriptedExchange):
 def test_a_call_that_hangs_never_holds_the_loop_and_is_told_as_an_outage() -> None:
     """On real threads: the loop turns on, says CONNBROKEN, and the answer heals it."""
     exchange = Hanging(SYSTEM_CLOCK)
-    store = GuardedStore(exchange, config=StoreConfig(patience=0.15))
+    store = GuardedStore(exchange, config=StoreConfig(patience=0.5))
     turns: list[float] = []
     log = Log()
 
@@ -259,4 +259,4 @@ def test_a_call_that_hangs_never_holds_the_loop_and_is_told_as_an_outage() -> No
     cerebro.run()
     assert log.statuses == RECOVERED
     longest = max(later - earlier for earlier, later in itertools.pairwise(turns))
-    assert longest < 0.05 + 0.4  # a busy machine apart, a turn lasts as long as qcheck
+    assert longest < 2.0  # qcheck is 0.05 s, and the call would hang for 30 s; the rest is for a busy machine
