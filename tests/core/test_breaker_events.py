@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -70,6 +71,27 @@ def test_every_intervention_is_told_with_its_reason(breaker: CircuitBreaker, man
         ("open", "a trial failed"),
         ("closed", "reset"),
     ]
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        CircuitBreaker.acquire,
+        CircuitBreaker.get_state,
+        CircuitBreaker.open_seconds,
+        CircuitBreaker.snapshot,
+        lambda breaker: breaker.statistics,
+    ],
+)
+def test_whoever_notices_that_the_open_period_is_over_tells_of_it_at_once(
+    breaker: CircuitBreaker, manual: ManualClock, notice: Callable[[CircuitBreaker], object]
+) -> None:
+    trip(breaker)
+    told: list[CircuitBreakerState] = []
+    breaker.add_listener(lambda event: told.append(event.new_state))
+    manual.advance(30.0)
+    notice(breaker)
+    assert told == [HALF_OPEN]
 
 
 def test_an_equal_listener_is_told_once_and_a_removed_one_no_more(breaker: CircuitBreaker) -> None:

@@ -90,6 +90,16 @@ def test_a_rejection_names_the_circuit_the_wait_and_the_cause(manual: ManualCloc
     assert caught.value.__cause__ is last
 
 
+def test_a_failure_that_comes_too_late_is_not_the_cause(manual: ManualClock) -> None:
+    breaker = make(manual)
+    late = breaker.acquire()
+    trip(breaker)
+    late.failure(ValueError("late"))
+    with pytest.raises(CircuitBreakerOpenError) as caught:
+        breaker.call(fail)
+    assert isinstance(caught.value.cause, ConnectionError)
+
+
 async def test_plain_and_coroutine_calls_share_the_circuit(manual: ManualClock) -> None:
     breaker = make(manual)
     with pytest.raises(ConnectionError):
