@@ -11,20 +11,14 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.broker_events import (
-    FINAL,
     Adopted,
     AdoptedOrder,
     BalanceSeen,
     BrokerEvent,
-    InDoubt,
-    OrderSeen,
-    Placed,
-    Refused,
-    Withdrawn,
 )
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
-from tradeguard_backtrader.fills import Fill, FillBook, exact
+from tradeguard_backtrader.fills import FillBook, exact
 from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.order_life import OrderLife
@@ -37,6 +31,7 @@ from tradeguard_backtrader.order_routing import (
     symbol_of,
     valid_until_ms,
 )
+from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
 
 __all__ = ["GuardedBroker"]
@@ -105,6 +100,7 @@ class GuardedBroker(bt.BrokerBase):
         self.store.start(broker=self)
         symbols = list(dict.fromkeys(symbol_of(data) for data in self._cerebro.datas))
         self._desks = Desks(self.store, symbols, self._inbox.append)
+        self._settlement = Settlement(self, self._orders, self._life, self._executions, self._desks)
         self.store.workers.wait_for(self.is_ready, self.store.config.start_patience)
         self._take_in()
         self.startingcash, self.startingvalue = self.get_cash(), self.get_value()
@@ -213,48 +209,7 @@ class GuardedBroker(bt.BrokerBase):
                 case BalanceSeen():
                     self._executions.refresh(event.snapshot, self._prices())
                 case _:
-                    live = self._orders.get(event.ref)
-                    if live is not None:
-                        self._take(live, event)
-
-    def _take(self, live: LiveOrder, event: Placed | Refused | InDoubt | Withdrawn | OrderSeen) -> None:
-        order = live.order
-        match event:
-            case Placed():
-                order.addinfo(order_id=event.order_id, client_order_id=event.client_order_id)
-                self._life.accepted(order, self)
-                if live.ticket.withdrawn and self._desks is not None:
-                    self._desks.cancel(live.ticket)
-            case Refused():
-                self._orders.close(live)
-                self._life.refused(order, self, event.error)
-            case InDoubt():
-                live.was_in_doubt = True
-                order.addinfo(in_doubt=str(event.error))
-                text = f"order {order.ref} on {live.symbol} may be at the exchange: {event.error}"
-                self.store.notify("order_in_doubt", text, ref=order.ref, error=event.error)
-            case Withdrawn():
-                self._end(live, "canceled")
-            case OrderSeen():
-                for fill in event.fills:
-                    if live.book.new([fill]):
-                        self._fill(live, fill)
-                if event.status in FINAL:
-                    self._end(live, event.status)
-
-    def _fill(self, live: LiveOrder, fill: Fill) -> None:
-        self._executions.apply(live, fill)
-        self._life.executed(live.order, live.book.filled, live.book.remaining)
-        if live.book.is_complete:
-            self._orders.close(live)
-        if self._desks is not None:
-            self._desks.account.refresh_soon()
-
-    def _end(self, live: LiveOrder, status: str) -> None:
-        self._orders.close(live)
-        self._life.ended(live.order, self, "expired" if live.has_expired and status == "canceled" else status)
-        if self._desks is not None:
-            self._desks.account.refresh_soon()
+                    self._settlement.take(event)
 
     def _adopt(self, adopted: AdoptedOrder) -> bool:
         """Give an open order of the account a `bt.Order`; False as long as its data has no bar."""

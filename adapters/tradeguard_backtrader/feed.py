@@ -26,7 +26,7 @@ from tradeguard_backtrader.feed_status import FeedState, FeedStatus
 from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.poller import CandlePoller, PollPlan
 from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
-from tradeguard_backtrader.timeframes import supported_timeframe
+from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
 __all__ = ["GuardedFeed"]
 
@@ -106,20 +106,11 @@ class GuardedFeed(bt.feed.DataBase):
             self._enter(self._status.unsupported())
             return
         self._length_ms = timeframe.duration_ms
-        plan = PollPlan(
-            symbol=self.p.dataname,
-            timeframe=timeframe,
-            from_ms=epoch_ms(self.fromdate),
-            to_ms=epoch_ms(self.todate),
-            history=self.p.history,
-            historical=self.p.historical,
-            page=self.p.page,
-        )
         store = self._store
         self._poller = CandlePoller(
             exchange,
             store.load_markets,
-            plan,
+            self._plan(timeframe),
             store.config,
             store.time,
             self._mail.append,
@@ -129,6 +120,17 @@ class GuardedFeed(bt.feed.DataBase):
         store.workers.wait_for(lambda: bool(self._mail), store.config.start_patience)
         if self._mail and isinstance(self._mail[0], UnknownSymbol):
             raise unknown_symbol_error(exchange, self._mail[0])
+
+    def _plan(self, timeframe: Timeframe) -> PollPlan:
+        return PollPlan(
+            symbol=self.p.dataname,
+            timeframe=timeframe,
+            from_ms=epoch_ms(self.fromdate),
+            to_ms=epoch_ms(self.todate),
+            history=self.p.history,
+            historical=self.p.historical,
+            page=self.p.page,
+        )
 
     def stop(self) -> None:
         """Poll no more."""

@@ -12,6 +12,7 @@ import backtrader as bt
 
 from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.guard import Guard
+from tradeguard.redaction import redact
 
 __all__ = ["order_methods"]
 
@@ -27,30 +28,10 @@ def order_methods(base: Any, once: Guard, again: Guard) -> dict[str, Callable[..
         once: guards what sends an order.
         again: guards what may be repeated.
     """
-    submits = base.submit is not bt.BrokerBase.submit
     base_next, base_get_notification = base.next, base.get_notification  # called at every turn of the loop
 
-    def submit(self: Any, order: Any, *arguments: Any, **options: Any) -> Any:
-        def send(broker: Any, order: Any) -> Any:
-            return base.submit(broker, order, *arguments, **options)
-
-        try:
-            return once.call(send, self, order)
-        except Exception as error:  # noqa: BLE001 - whatever a broker raises, the run outlives it
-            return _reject(self, order, error)
-
-    def placing(name: str, make: Any) -> Callable[..., Any]:
-        method = getattr(base, name)
-
-        def place(self: Any, owner: Any, data: Any, size: Any, *arguments: Any, **options: Any) -> Any:
-            try:
-                if submits:
-                    return method(self, owner, data, size, *arguments, **options)
-                return once.call(method, self, owner, data, size, *arguments, **options)
-            except Exception as error:  # noqa: BLE001 - as above
-                return _reject(self, _order(make, owner, data, size, arguments, options), error)
-
-        return place
+    def start(self: Any) -> None:
+        again.call(base.start, self)
 
     def cancel(self: Any, order: Any, *arguments: Any, **options: Any) -> Any:
         try:
@@ -70,12 +51,42 @@ def order_methods(base: Any, once: Guard, again: Guard) -> dict[str, Callable[..
         rejected = self.__dict__.get("_guard_rejected")
         return rejected.popleft() if rejected else base_get_notification(self)
 
-    methods: dict[str, Callable[..., Any]] = {
-        "buy": placing("buy", bt.order.BuyOrder),
-        "sell": placing("sell", bt.order.SellOrder),
+    return {
+        "start": start,
         "cancel": cancel,
         "next": next,
         "get_notification": get_notification,
+        **_sending_methods(base, once),
+    }
+
+
+def _sending_methods(base: Any, once: Guard) -> dict[str, Callable[..., Any]]:
+    """Guard the method that sends: a `submit` of the class's own, else `buy` and `sell`."""
+    submits = base.submit is not bt.BrokerBase.submit
+
+    def submit(self: Any, order: Any, *arguments: Any, **options: Any) -> Any:
+        def send(broker: Any, order: Any) -> Any:
+            return base.submit(broker, order, *arguments, **options)
+
+        try:
+            return once.call(send, self, order)
+        except Exception as error:  # noqa: BLE001 - whatever a broker raises, the run outlives it
+            return _reject(self, order, error)
+
+    def placing(method: Callable[..., Any], make: Any) -> Callable[..., Any]:
+        def place(self: Any, owner: Any, data: Any, size: Any, *arguments: Any, **options: Any) -> Any:
+            try:
+                if submits:
+                    return method(self, owner, data, size, *arguments, **options)
+                return once.call(method, self, owner, data, size, *arguments, **options)
+            except Exception as error:  # noqa: BLE001 - as above
+                return _reject(self, _order(make, owner, data, size, arguments, options), error)
+
+        return place
+
+    methods = {
+        "buy": placing(base.buy, bt.order.BuyOrder),
+        "sell": placing(base.sell, bt.order.SellOrder),
     }
     if submits:
         methods["submit"] = submit
@@ -84,7 +95,7 @@ def order_methods(base: Any, once: Guard, again: Guard) -> dict[str, Callable[..
 
 def _reject(broker: Any, order: Any, error: Exception) -> Any:
     """Have the order notified as Rejected, and return it."""
-    order.addinfo(reason=str(error))
+    order.addinfo(reason=redact(str(error)))
     if order.comminfo is None:
         order.addcomminfo(broker.getcommissioninfo(order.data))
     order.reject(broker)
@@ -115,4 +126,4 @@ def _order(
 
 
 def _survive(what: str, error: Exception) -> None:
-    _logger.error("%s of the broker failed: %s", what, error)
+    _logger.error("%s of the broker failed: %s", what, redact(str(error)))

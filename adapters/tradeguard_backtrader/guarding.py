@@ -15,20 +15,14 @@ from typing import Any
 
 import backtrader as bt
 
-from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
-from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.error_monitor import ErrorMonitor
-from tradeguard.exceptions import ConfigurationException, DataFeedException
+from tradeguard.exceptions import ConfigurationException
 from tradeguard.guard import Guard
-from tradeguard.retry_config import RetryConfig
 from tradeguard.retry_manager import RetryManager
+from tradeguard_backtrader.guarded_loading import Breaker, Retry, load_methods
 from tradeguard_backtrader.guarded_orders import order_methods
-from tradeguard_backtrader.lifecycle import guard_run
 
 __all__ = ["guard_broker", "guard_feed"]
-
-Retry = RetryConfig | RetryManager
-Breaker = CircuitBreakerConfig | CircuitBreaker
 
 
 def guard_feed(
@@ -61,53 +55,7 @@ def guard_feed(
         DataFeedException: by `start` and `_load`, from the error that was the last.
     """
     _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
-    base: Any = cls
-    base_load = base._load
-
-    def setenvironment(self: Any, env: Any) -> None:
-        base.setenvironment(self, env)
-        guard_run(env)
-
-    def start(self: Any) -> None:
-        self._status_before_outage = None
-        name = f"{cls.__name__}.{self._name or self._dataname}"
-        loading = Guard(f"{name}.load", retry=retry, breaker=breaker, fallback=fallback, monitor=monitor)
-        self._guarded_load = loading.call
-        try:
-            Guard(f"{name}.start", retry=retry, monitor=monitor).call(base.start, self)
-        except Exception as error:
-            raise DataFeedException(
-                f"{cls.__name__} did not start: {error}", component=cls.__name__
-            ) from error
-
-    def _load(self: Any) -> bool | None:
-        try:
-            loaded: bool | None = self._guarded_load(base_load, self)
-        except Exception as error:
-            if not self.islive() or not any(data is self for data in self._env.datas):
-                raise DataFeedException(f"{cls.__name__} failed: {error}", component=cls.__name__) from error
-            _outage(self)
-            return None
-        if self._status_before_outage is not None:
-            if self._laststatus == self.CONNBROKEN:  # else the feed itself has told where it stands
-                self.put_notification(self._status_before_outage)
-            self._status_before_outage = None
-        return loaded
-
-    def portable_state(self: Any) -> Any:
-        state = base.__getstate__(self)
-        if isinstance(state, dict):
-            # Backtrader sends loaded feeds to its worker processes; a circuit and its locks stay here.
-            state = {name: value for name, value in state.items() if name != "_guarded_load"}
-        return state
-
-    namespace = {
-        "setenvironment": setenvironment,
-        "start": start,
-        "_load": _load,
-        "__getstate__": portable_state,
-    }
-    return _published(base, namespace)
+    return _published(cls, load_methods(cls, retry, breaker, monitor, fallback))
 
 
 def guard_broker(
@@ -139,7 +87,6 @@ def guard_broker(
         ConfigurationException: `cls` is no broker class.
     """
     _require_subclass(cls, bt.BrokerBase, "broker")
-    base: Any = cls
     config = retry.config if isinstance(retry, RetryManager) else retry
     names_errors = config is not None and config.retry_on_exceptions is not None
     once = Guard(
@@ -152,18 +99,7 @@ def guard_broker(
     )
     again = Guard(f"{cls.__name__}.calls", retry=retry, monitor=monitor)
 
-    def start(self: Any) -> None:
-        again.call(base.start, self)
-
-    return _published(base, {"start": start, **order_methods(base, once, again)})
-
-
-def _outage(feed: Any) -> None:
-    """Tell an outage once, and keep the loop from spinning."""
-    if feed._status_before_outage is None:
-        feed._status_before_outage = feed._laststatus
-        feed.put_notification(feed.CONNBROKEN)
-    SYSTEM_CLOCK.sleep(feed._qcheck)
+    return _published(cls, order_methods(cls, once, again))
 
 
 def _require_subclass(cls: object, base: type, what: str) -> None:

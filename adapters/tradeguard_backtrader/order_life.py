@@ -10,6 +10,8 @@ from typing import Any
 import backtrader as bt
 import ccxt
 
+from tradeguard.redaction import redact
+
 __all__ = ["OrderLife"]
 
 
@@ -49,14 +51,14 @@ class OrderLife:
     def rejected(self, order: Any, broker: Any, reason: str) -> None:
         """It was refused for `reason`."""
         if order.alive():
-            order.addinfo(reason=reason)
+            order.addinfo(reason=redact(reason))
             order.reject(broker)
             self._notify(order)
 
     def refused(self, order: Any, broker: Any, error: BaseException) -> None:
         """The exchange does not have it, because of `error`."""
         if isinstance(error, ccxt.InsufficientFunds) and order.alive():
-            order.addinfo(reason=str(error))
+            order.addinfo(reason=redact(str(error)))
             order.margin()
             self._notify(order)
         else:

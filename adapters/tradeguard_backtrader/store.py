@@ -15,6 +15,7 @@ from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
+from tradeguard.redaction import redact
 from tradeguard_backtrader.broker import GuardedBroker
 from tradeguard_backtrader.candles import Gap
 from tradeguard_backtrader.config import StoreConfig
@@ -142,6 +143,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
             self._running = True
             self.is_finished = False
             self.datas: list[Any] = []
+            self.broker: Any = None
             if self.monitor is not None:
                 self.monitor.add_listener(self._on_record)
         if data is not None:
@@ -185,7 +187,8 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         return markets
 
     def notify(self, kind: str, text: str, **facts: Any) -> None:
-        """Tell `notify_store` something."""
+        """Tell `notify_store` something, with secrets masked."""
+        text = redact(text)
         _logger.info("%s: %s", kind, text)
         self.put_notification(text, kind=kind, **facts)
 

@@ -264,3 +264,29 @@ def test_several_open_orders_are_looked_at_with_one_request(
     assert looks > 5
     assert len(scripted.called("fetch_order")) <= 2
     assert [ref for ref, state in log.orders if state == "Completed"] == [log.orders[0][0] + 1]
+
+
+SIGNED = "binance GET https://api.example.com/account?timestamp=1&signature=0123456789abcdef"
+
+
+def test_no_signature_reaches_a_notification_an_order_or_the_log(
+    trade: Any, scripted: ScriptedExchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A plain exchange puts the signed address into its errors."""
+    caplog.set_level("DEBUG")
+    scripted.fail("fetch_balance", ccxt.NetworkError(SIGNED))
+    scripted.fail("fetch_ohlcv", None, None, ccxt.NetworkError(SIGNED))
+    scripted.fail("create_order", ccxt.InvalidOrder(SIGNED), ccxt.NetworkError(SIGNED))
+    scripted.fail("cancel_order", ccxt.NetworkError(SIGNED))
+    scripted.place("1", amount=2.0)
+
+    def act(strategy: Any) -> None:
+        strategy.buy(size=1)
+        strategy.buy(size=1)
+        strategy.cancel(strategy.log.clones[0])
+
+    log = trade({5: act}, bars=20)
+    assert {"account", "outage", "order_in_doubt", "cancel_failed"} <= set(log.kinds())
+    told = [text for _, text in log.store] + [str(dict(clone.info)) for clone in log.clones] + [caplog.text]
+    assert "signature=***" in "".join(told)
+    assert not [text for text in told if "0123456789abcdef" in text]
