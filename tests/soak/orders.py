@@ -39,7 +39,11 @@ def trade(orders: int, seed: int, journal: Path, timeout_ms: int) -> tuple[Audit
         request_limit=None,
     ) as server:
         guard = GuardConfig(
-            clock=clock, journal=journal, order_expiry=3.0, visibility_lag=1.0, interlock={"stale_data": False}
+            clock=clock,
+            journal=journal,
+            order_expiry=3.0,
+            visibility_lag=1.0,
+            interlock={"stale_data": False},
         )
         bot: Any = GuardedExchange("binance", server.ccxt_config(timeout=timeout_ms), guard=guard)
         began = time.perf_counter()
@@ -84,7 +88,9 @@ def main() -> int:
     print("seed  orders  placed  doubled  lost  phantom  unresolved  orders/s")
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            audit, statistics, took = trade(options.orders, seed, Path(folder) / "state.db", options.timeout_ms)
+            audit, statistics, took = trade(
+                options.orders, seed, Path(folder) / "state.db", options.timeout_ms
+            )
         row = (len(audit.duplicated), len(audit.lost), len(audit.phantom), len(audit.unknown))
         failed = failed or any(row)
         print(
