@@ -112,9 +112,10 @@ class GuardedBroker(bt.BrokerBase):
         if desks is None:
             return
         self.store.workers.wait_for(lambda: desks.is_quiet, self.store.config.stop_patience)
-        for live in self._orders.open():
-            live.ticket.withdrawn = True  # what was not sent by now stays here
         self._take_in()
+        for live in self._orders.open():
+            if live.ticket.order_id is None:
+                live.ticket.withdrawn = True  # what was not sent by now stays here
 
     def next(self) -> None:
         """Take in what the background brought, and expire what is due."""

@@ -321,6 +321,19 @@ def test_the_last_order_of_a_run_is_settled_before_the_run_is_over(
     assert broker._executions.position("ETH/BTC").size == float(simulated.balances()["ETH"].total)
 
 
+def test_an_order_that_rests_at_the_end_stays_at_the_exchange(
+    simulate: Simulate, guarded: Simulate, store_of: Stores
+) -> None:
+    """It is placed at the last bar, so that the end of the run hears of it."""
+    simulated = simulate(balances={"ETH": 5, "BTC": 1})
+    store = store_of(guarded(simulated))
+    script = {6: lambda strategy: strategy.buy(size=1, exectype=Limit, price=0.04)}
+    log = run(store, script=script, trading=True, history=3, bars=3)
+    assert len(log.bars) == 6
+    assert str(simulated.orders()[0].status) == "NEW"
+    assert store.getbroker()._desks.is_quiet  # no cancel is on its way
+
+
 def test_a_broker_without_a_store_says_what_it_lacks() -> None:
     with pytest.raises(ConfigurationException, match="getbroker"):
         GuardedBroker()
