@@ -34,7 +34,7 @@ def audit(text: str) -> dict[str, list[str]]:
 
 
 def test_a_calm_demo_passes_its_audit_beside_a_plain_run(run: Callable[..., Any], tmp_path: Path) -> None:
-    done = run("demo", "--bars", 9, "--faults", "calm", "--seed", 1)
+    done = run("demo", "--bars", 8, "--faults", "calm", "--seed", 1)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = audit(done.stdout)
     for name in ("duplicated", "lost", "phantom", "unknown", "mismatched", "bars missed"):
@@ -43,7 +43,7 @@ def test_a_calm_demo_passes_its_audit_beside_a_plain_run(run: Callable[..., Any]
     assert int(rows["orders meant"][0]) >= 1
     assert rows["orders meant"][0] == rows["orders on the book"][0] == rows["placed, as believed"][0]
     assert "Guarded: exactly what it believes." in done.stdout
-    assert "bar 9 of 9" in done.stdout
+    assert "bar 8 of 8" in done.stdout
     assert "Rescued on the way: " in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     frames = load(tmp_path / "tradeguard-demo.db")
@@ -55,7 +55,7 @@ def test_a_demo_outlives_an_outage_in_mid_run_and_misses_no_bar(
     run: Callable[..., Any], candles: Callable[[int], Path], tmp_path: Path
 ) -> None:
     done = run(
-        *("demo", "--data", candles(80), "--bars", 12, "--outage", 3, "--seed", 2),
+        *("demo", "--data", candles(80), "--bars", 10, "--outage", 3, "--seed", 2),
         *("--faults", "hostile", "--no-plain", "--state", "run.db"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
