@@ -17,6 +17,7 @@ from tradeguard.orders import (
     SendOutcome,
     Verdict,
     drive,
+    drive_async,
     resolve,
     steady_time,
     submit,
@@ -117,3 +118,40 @@ def test_steady_time_goes_on_evenly_when_the_clock_is_set() -> None:
     clock.set_time(began + 3600)
     clock.advance(5)
     assert now() == pytest.approx(began + 5)
+
+
+class AsyncExchange:
+    """The same gateway for coroutines."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+        return self._exchange.send(intent, sign_by)
+
+    async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        return self._exchange.look_up(intent, thorough)
+
+
+@pytest.mark.parametrize(
+    ("send", "look_up"),
+    [
+        (SendOutcome(verdict=Verdict.PLACED, order={"id": "42"}), FOUND),
+        (AMBIGUOUS, FOUND),
+        (AMBIGUOUS, LookUpOutcome(absent=True)),
+        (AMBIGUOUS, LookUpOutcome(error=OSError("down"))),
+        (SendOutcome(verdict=Verdict.NOT_SENT, error=OSError("refused")), FOUND),
+    ],
+)
+async def test_coroutines_drive_the_very_same_decisions(send: SendOutcome, look_up: LookUpOutcome) -> None:
+    endings = []
+    for is_async in (False, True):
+        journal, clock, exchange = Memory(), ManualClock(), Exchange(send, look_up)
+        steps = submit(new_intent(), POLICY, clock.time)
+        writer = JournalWriter(journal, lambda *_: None)
+        if is_async:
+            resolution = await drive_async(steps, AsyncExchange(exchange), writer, clock)
+        else:
+            resolution = drive(steps, exchange, writer, clock)
+        endings.append((resolution, journal.stored, clock.sleeps, exchange.sends))
+    assert endings[0] == endings[1]
