@@ -134,6 +134,14 @@ def test_a_value_that_was_old_already_is_so_in_the_cache_and_replaces_no_younger
     assert cache.get("price", 10.0) == CachedValue("live", 5.0, 1_700_000_000.0)
 
 
+def test_of_two_values_of_one_moment_the_later_put_counts(cache: FallbackCache) -> None:
+    cache.put("price", "first")
+    cache.put("price", "second")
+    found = cache.get("price", 0)
+    assert found is not None
+    assert found.value == "second"
+
+
 def test_values_can_be_forgotten(cache: FallbackCache) -> None:
     for key in "abc":
         cache.put(key, key)

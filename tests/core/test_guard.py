@@ -97,7 +97,8 @@ def test_an_open_circuit_is_not_retried(manual: ManualClock, run: Run) -> None:
         run(guard, func)
 
     assert (func.calls, manual.sleeps) == (1, [])
-    assert (guard.statistics.rejections, guard.statistics.failed, guard.statistics.retries) == (1, 2, 0)
+    statistics = guard.statistics
+    assert (statistics.rejections, statistics.failed, statistics.retries, statistics.calls) == (1, 2, 0, 2)
     assert guard.retry is not None
     assert guard.retry.get_statistics()["failed_calls"] == 2
 
@@ -350,9 +351,10 @@ def test_an_enclosing_deadline_leaves_a_hung_plain_call_behind() -> None:
     assert guard.statistics.attempts == 1
 
 
-async def test_an_enclosing_deadline_cancels_a_hung_coroutine() -> None:
+@pytest.mark.parametrize("bound", [None, 10.0])
+async def test_an_enclosing_deadline_cancels_a_hung_coroutine(bound: float | None) -> None:
     with deadline(0.02), pytest.raises(CallTimeoutError, match="was cancelled"):
-        await Guard("api", timeout=10.0).call_async(asyncio.Event().wait)
+        await Guard("api", timeout=bound).call_async(asyncio.Event().wait)
 
 
 def test_what_must_not_be_left_behind_runs_in_the_callers_thread_and_begins_in_time_only(

@@ -114,6 +114,15 @@ def test_network_errors_are_retried_and_others_are_not(manual: ManualClock) -> N
     assert func.calls == 1
 
 
+def test_there_are_three_attempts_with_a_second_after_the_first_unless_said_otherwise(
+    manual: ManualClock,
+) -> None:
+    func = always_failing()
+    with pytest.raises(ConnectionError):
+        retry_on_network_error(clock=manual)(func)()
+    assert (func.calls, manual.sleeps) == (3, [1.0, 2.0])
+
+
 def test_further_settings_of_the_retry_are_taken(manual: ManualClock) -> None:
     func = Flaky(KeyError())
     retry_on_network_error(retry_on_exceptions=KeyError, max_delay=0.25, clock=manual)(func)()
