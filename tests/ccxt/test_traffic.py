@@ -12,6 +12,7 @@ from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard.testing import ManualClock
 from tradeguard_ccxt import CircuitOpenError, GuardedExchange
 from tradeguard_ccxt.failures import Answer, classify
+from tradeguard_ccxt.operations import Entered, operation_of
 
 
 def ban(exchange: Any, seconds: float) -> None:
@@ -126,6 +127,10 @@ def test_a_refused_order_shows_that_trading_on_trial_is_well(
 def test_an_answer_that_is_meant_to_be_empty_is_none_that_was_lost(guarded: Any) -> None:
     exchange = guarded()
     guard = exchange._guard_parts.guard
-    request = guard.request("order/1", "private", "DELETE", None)
+    cancel = operation_of("cancel_order")
+    request = guard.request("order/1", "private", "DELETE", Entered(exchange, cancel, cancel, "ETH/BTC"))
+    request.wire.answered(200, {})
+    with pytest.raises(ccxt.NullResponse):
+        guard.attempt_succeeded(request, "")
     request.wire.answered(204, {})
-    guard.attempt_succeeded(request, "")
+    assert guard.attempt_succeeded(request, "") is None
