@@ -189,6 +189,7 @@ async def test_a_cancelled_coroutine_stops_at_once_and_charges_nothing(manual: M
 
     statistics = manager.get_statistics()
     assert (func.calls, manual.sleeps, budget.available(0.0)) == (1, [], 1)
+    assert statistics["total_calls"] == 1
     assert (statistics["failed_calls"], statistics["cancelled_calls"], statistics["total_retries"]) == (
         0,
         1,
