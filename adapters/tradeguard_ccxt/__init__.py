@@ -30,4 +30,4 @@ __all__ = [
     "TradingRestrictedError",
 ]
 
-__getattr__ = mirror("ccxt")
+__getattr__, __dir__ = mirror("ccxt", __all__)

@@ -10,6 +10,7 @@ import ccxt
 from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.redaction import redact
 from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error
+from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Kind, Operation, entered_on
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.stale import StaleDict, StaleList
@@ -21,7 +22,7 @@ __all__ = ["count_call", "failed_call", "run"]
 _OF_MANY = frozenset({"fetch_bids_asks", "fetch_last_prices", "fetch_tickers"})
 
 
-def run(
+async def run(
     exchange: Any,
     operation: Operation,
     original: Callable[..., Any],
@@ -35,7 +36,7 @@ def run(
     wire = Wire() if operation.kind is Kind.WRITE else None
     token = ORDER_WIRE.set(wire)
     try:
-        result = original(exchange, *args, **kwargs)
+        result = await answer_of(original(exchange, *args, **kwargs))
     except Exception as error:
         final = failed_call(exchange, operation, symbol, error, wire)
         if wire is not None:  # the guard of reads and cancels tells the monitor itself

@@ -9,13 +9,14 @@ import ccxt
 
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.errors import OutcomeUnknownError
+from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.parts import parts_of
 
 __all__ = ["cancel_order"]
 
 
-def cancel_order(
+async def cancel_order(
     exchange: Any,
     operation: Operation,
     original: Callable[..., Any],
@@ -33,16 +34,16 @@ def cancel_order(
         OutcomeUnknownError: the order could not be looked up: it may be cancelled or filled.
     """
     try:
-        return run(exchange, operation, original, symbol, args, kwargs)
+        return await run(exchange, operation, original, symbol, args, kwargs)
     except ccxt.OrderNotFound as error:
         if int(getattr(error, "context", {}).get("attempts") or 1) <= 1:
             raise
         order_id = kwargs.get("id", args[0] if args else None)
         params = kwargs.get("params", args[2] if len(args) > 2 else None)
-        return _found(exchange, order_id, symbol, {} if params is None else params, error)
+        return await _found(exchange, order_id, symbol, {} if params is None else params, error)
 
 
-def _found(
+async def _found(
     exchange: Any,
     order_id: str | None,
     symbol: str | None,
@@ -51,7 +52,7 @@ def _found(
 ) -> Any:
     guard = parts_of(exchange).guard
     try:  # the params may name the order by its client id, or the account that it is in
-        order = exchange.fetch_order(order_id, symbol, dict(params))
+        order = await answer_of(exchange.fetch_order(order_id, symbol, dict(params)))
     except ccxt.BaseError as failure:
         raise OutcomeUnknownError(
             f"{guard.exchange_id} cancel_order {order_id}: the exchange no longer has it open, and it could not be "

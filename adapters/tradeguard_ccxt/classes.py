@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import ccxt
+from ccxt.base.exchange import BaseExchange
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard_ccxt.flavours import run_now
 from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
 
 __all__ = ["Runner", "exchange_class", "guarded_methods"]
 
-Runner = Callable[[Any, Operation, Callable[..., Any], str | None, tuple[Any, ...], dict[str, Any]], Any]
-"""Runs an outermost unified call: `(exchange, operation, original, symbol, args, kwargs)`."""
+Runner = Callable[
+    [Any, Operation, Callable[..., Any], str | None, tuple[Any, ...], dict[str, Any]],
+    Coroutine[Any, Any, Any],
+]
+"""A flow that runs a unified call: `(exchange, operation, original, symbol, args, kwargs)`."""
 
 
-def exchange_class(exchange: str | type) -> type:
+def exchange_class(exchange: str | type, module: str = "ccxt") -> type:
     """Return the ccxt class that is meant.
 
+    Args:
+        exchange: a class of ccxt, or the id of one of `module`.
+        module: `ccxt`, `ccxt.async_support` or `ccxt.pro`.
+
     Raises:
-        ConfigurationException: there is no such exchange, or it is of a flavour that is not guarded.
+        ConfigurationException: there is no such exchange.
     """
     if isinstance(exchange, str):
-        if exchange not in ccxt.exchanges:
-            close = [name for name in ccxt.exchanges if name.startswith(exchange[:3].lower())][:5]
+        flavour = importlib.import_module(module)
+        if exchange not in flavour.exchanges:
+            close = [name for name in flavour.exchanges if name.startswith(exchange[:3].lower())][:5]
             hint = f"; did you mean {', '.join(close)}?" if close else ""
             raise ConfigurationException(
-                f"exchange must be the id of one of ccxt's {len(ccxt.exchanges)} exchanges, not {exchange!r}{hint}",
+                f"exchange must be the id of one of the {len(flavour.exchanges)} exchanges of {module}, "
+                f"not {exchange!r}{hint}",
                 field="exchange",
                 value=exchange,
             )
-        return getattr(ccxt, exchange)  # type: ignore[no-any-return]
-    if isinstance(exchange, type) and issubclass(exchange, ccxt.Exchange):
+        return getattr(flavour, exchange)  # type: ignore[no-any-return]
+    if isinstance(exchange, type) and issubclass(exchange, BaseExchange):
         return exchange
     raise ConfigurationException(
-        f"exchange must be an id or a class of ccxt's synchronous exchanges, not {exchange!r}",
+        f"exchange must be an id or an exchange class of ccxt, not {exchange!r}",
         field="exchange",
         value=repr(exchange),
     )
@@ -78,26 +91,46 @@ def _guarded(
     position = arguments.index("symbol") if "symbol" in arguments else None
     outermost_runner = run if protocol is None else protocol
 
-    @functools.wraps(original)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        entered = entered_on(self)
+    def enter(
+        exchange: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Entered, str | None, Runner | None]:
+        """Return what is running now, its own symbol, and what runs it; None for ccxt's own method as it is."""
+        entered = entered_on(exchange)
         symbol = kwargs.get("symbol")
         if symbol is None and position is not None and len(args) > position:
             symbol = args[position]
         if not isinstance(symbol, str):
             symbol = None
         if entered is None:
-            running = Entered(self, operation, operation, symbol)
-        else:  # within another call: named as that one, but treated as what it is
-            running = Entered(self, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
+            return Entered(exchange, operation, operation, symbol), symbol, outermost_runner
+        # Within another call: named as that one, but treated as what it is. A protocol of its own holds for a nested
+        # call too: `create_limit_order`, or a listener that hedges.
+        nested = Entered(exchange, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
+        return nested, symbol, protocol
+
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def method_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+            running, symbol, runner = enter(self, args, kwargs)
+            token = CURRENT.set(running)
+            try:
+                if runner is None:
+                    return await original(self, *args, **kwargs)
+                return await runner(self, operation, original, symbol, args, kwargs)
+            finally:
+                CURRENT.reset(token)
+
+        return method_async
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        running, symbol, runner = enter(self, args, kwargs)
         token = CURRENT.set(running)
         try:
-            if entered is None:
-                return outermost_runner(self, operation, original, symbol, args, kwargs)
-            # A protocol of its own holds for a nested call too: `create_limit_order`, or a listener that hedges.
-            if protocol is not None:
-                return protocol(self, operation, original, symbol, args, kwargs)
-            return original(self, *args, **kwargs)
+            if runner is None:
+                return original(self, *args, **kwargs)
+            return run_now(runner(self, operation, original, symbol, args, kwargs))
         finally:
             CURRENT.reset(token)
 

@@ -8,23 +8,21 @@ what the request means, keep good results, and serve them when a read finally fa
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import ccxt
-
-from tradeguard.exceptions import CallTimeoutError, CircuitBreakerOpenError, ConfigurationException
+from tradeguard.exceptions import ConfigurationException
+from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_order
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
 from tradeguard_ccxt.config import GuardConfig
-from tradeguard_ccxt.errors import from_core
-from tradeguard_ccxt.operations import entered_on
+from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
-from tradeguard_ccxt.placing import OrderPlacer, create_order
-from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard, Request
+from tradeguard_ccxt.placing import create_order
+from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
+from tradeguard_ccxt.sync_mixin import SyncMixin
 
 if TYPE_CHECKING:
     from tradeguard.circuit_breaker import CircuitBreaker
@@ -32,9 +30,10 @@ if TYPE_CHECKING:
     from tradeguard.orders import Interlock, OrderIntent, OrderJournal
     from tradeguard.storage import StateStore
 
-__all__ = ["GuardedExchange"]
+__all__ = ["AsyncGuardedExchange", "GuardedExchange", "ProGuardedExchange"]
 
 _SECRETS = ("apiKey", "secret", "password", "privateKey", "token", "login", "twofa", "walletAddress", "uid")
+_NOT_COPIED = frozenset({"_guard_parts", "_guard_throttle", "milliseconds"})
 
 
 class GuardedExchange:
@@ -49,7 +48,7 @@ class GuardedExchange:
         state_store: the state file, or None while it is not open.
 
     Args:
-        exchange: a ccxt id such as `"binance"`, or a class of `ccxt`.
+        exchange: a ccxt id such as `"binance"`, or a class of `ccxt`, `ccxt.async_support` or `ccxt.pro`.
         config: as ccxt takes it; its key `"guard"` may hold the GuardConfig.
         guard: how to guard it; wins over `config["guard"]`.
 
@@ -64,6 +63,8 @@ class GuardedExchange:
     order_journal: OrderJournal
     state_store: StateStore | None
 
+    _ccxt_module: ClassVar[str] = "ccxt"  # whose exchanges ids stand for
+
     def __new__(
         cls,
         exchange: Any = None,
@@ -73,61 +74,8 @@ class GuardedExchange:
         **kwargs: Any,
     ) -> GuardedExchange:
         """Make an instance of the guarded class of `exchange`; what else a subclass takes is its own affair."""
-        target = GuardedExchange.of(exchange) if cls is GuardedExchange else cls
+        target = cls.of(exchange) if cls in _FACADES else cls
         return object.__new__(target)
-
-    @staticmethod
-    def of(exchange: str | type) -> type[GuardedExchange]:
-        """Return the guarded class of a ccxt id or class; one and the same at each call."""
-        return _guarded_class(exchange_class(exchange))
-
-    # ccxt's constructor turns each public attribute with an underscore into a camelCase twin and would freeze the value
-    # of a property. What is looked up here is not in `dir()`, so it is left alone.
-    def __getattr__(self, name: str) -> Any:
-        parts = self.__dict__.get("_guard_parts")
-        if parts is not None and name in _PARTS:
-            return _PARTS[name](parts)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def guard_statistics(self) -> dict[str, Any]:
-        """Return calls, attempts, retries, fallbacks, failures, limits, circuits and orders."""
-        guard, desk = parts_of(self)
-        return {"exchange": guard.exchange_id, **guard.statistics(), "orders": desk.statistics()}
-
-    def orders_in_doubt(self) -> list[OrderIntent]:
-        """Return the intents whose outcome is not known and that nobody is submitting here, oldest first."""
-        return parts_of(self).desk.unresolved()
-
-    def guard_secrets(self) -> tuple[str, ...]:
-        """Return the credentials of this instance, for masking them."""
-        values = (getattr(self, name, None) for name in _SECRETS)
-        return tuple(value for value in values if isinstance(value, str) and len(value) > 3)
-
-
-_PARTS: Mapping[str, Callable[[Parts], Any]] = {
-    "guard_config": lambda parts: parts.guard.config,
-    "guard_monitor": lambda parts: parts.guard.monitor,
-    "guard_circuits": lambda parts: {str(name): breaker for name, breaker in parts.guard.circuits.items()},
-    "interlock": lambda parts: parts.guard.interlock,
-    "order_journal": lambda parts: parts.desk.state.journal(),
-    "state_store": lambda parts: parts.desk.state.store,
-}
-
-
-class _Refusal(NamedTuple):
-    """An error that shows the exchange to be well, on its way through a circuit that is on trial."""
-
-    error: ccxt.BaseError
-
-
-class SyncGuard(GuardedExchange):
-    """The guard in front of a synchronous ccxt class."""
-
-    # What the ccxt class behind it gives.
-    if TYPE_CHECKING:
-        lastRestRequestTimestamp: int  # noqa: N815 - ccxt's name
-        milliseconds: Callable[[], int]
-        load_time_difference: Callable[[], int]
 
     def __init__(
         self,
@@ -146,76 +94,39 @@ class SyncGuard(GuardedExchange):
             raise ConfigurationException(
                 f"guard must be a GuardConfig, not {chosen!r}", field="guard", value=chosen
             )
-        exchange_guard = ExchangeGuard(type(self).__name__, chosen)
-        self._guard_throttle = threading.Lock()
-        self._guard_parts = Parts(exchange_guard, OrderDesk(self, exchange_guard))
-        if chosen.clock is not None:
-            clock = chosen.clock
-            self.milliseconds = lambda: int(clock.time() * 1000)
+        self._guard_by(type(self).__name__, chosen)
         super().__init__(settings)  # type: ignore[call-arg]
-        exchange_guard.exchange_id = str(getattr(self, "id", exchange_guard.exchange_id))
+        guard_of_this = parts_of(self).guard
+        guard_of_this.exchange_id = str(getattr(self, "id", guard_of_this.exchange_id))
 
-    # -- the choke point --------------------------------------------------------------------------------------
+    @classmethod
+    def of(cls, exchange: str | type) -> type[GuardedExchange]:
+        """Return the guarded class of a ccxt id or class; one and the same at each call."""
+        return _guarded_class(exchange_class(exchange, cls._ccxt_module))
 
-    def fetch2(
-        self,
-        path: str,
-        api: Any = "public",
-        method: str = "GET",
-        params: Any = None,
-        config: Any = None,
-    ) -> Any:
-        """Make one REST request: guarded, and retried where it is a read."""
-        guard = parts_of(self).guard
-        request = guard.request(path, api, method, entered_on(self))
-        arguments = (path, api, method, {} if params is None else params, {} if config is None else config)
-        send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
+    # ccxt's constructor turns each public attribute with an underscore into a camelCase twin and would freeze the value
+    # of a property. What is looked up here is not in `dir()`, so it is left alone.
+    def __getattr__(self, name: str) -> Any:
+        parts = self.__dict__.get("_guard_parts")
+        if parts is not None and name in _PARTS:
+            return _PARTS[name](parts)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-        def attempt() -> Any:
-            try:
-                return self._guard_attempt(request, send)
-            except ccxt.BaseError as error:
-                if guard.is_answer_of_a_healthy(request, error):
-                    return _Refusal(error)
-                raise
+    def guard_statistics(self) -> dict[str, Any]:
+        """Return calls, attempts, retries, fallbacks, failures, limits, circuits and orders."""
+        guard, desk, _ = parts_of(self)
+        return {"exchange": guard.exchange_id, **guard.statistics(), "orders": desk.statistics()}
 
-        attempt.__qualname__ = request.name  # by which the monitor knows it
-        try:
-            result = guard.guard_of(request).call(attempt)
-        except (CircuitBreakerOpenError, CallTimeoutError) as error:
-            final = from_core(error, guard.context(request))
-            if final is error:
-                raise
-            raise final from final.__cause__
-        if isinstance(result, _Refusal):
-            guard.record_refusal(request, result.error)
-            raise result.error
-        return result
+    def orders_in_doubt(self) -> list[OrderIntent]:
+        """Return the intents whose outcome is not known and that nobody is submitting here, oldest first."""
+        return parts_of(self).desk.unresolved()
 
-    def _guard_rest(self, request: Request) -> None:
-        guard = parts_of(self).guard
-        while (pause := guard.rest(request)) > 0:  # it may have been prolonged meanwhile
-            guard.clock.sleep(pause)
+    def guard_secrets(self) -> tuple[str, ...]:
+        """Return the credentials of this instance, for masking them."""
+        values = (getattr(self, name, None) for name in _SECRETS)
+        return tuple(value for value in values if isinstance(value, str) and len(value) > 3)
 
-    def _guard_attempt(self, request: Request, send: Callable[[], Any]) -> Any:
-        guard = parts_of(self).guard
-        self._guard_rest(request)
-        guard.begin_attempt(request)
-        token = REQUEST.set(request)
-        try:
-            result = send()
-            guard.attempt_succeeded(request, result)
-        except ccxt.BaseError as error:
-            if guard.wants_resync(request, error):
-                self.load_time_difference()
-                return self._guard_attempt(request, send)
-            guarded = guard.attempt_failed(request, error, self.guard_secrets())
-            if guarded is error:
-                raise
-            raise guarded from guarded.__cause__
-        finally:
-            REQUEST.reset(token)
-        return result
+    # -- what ccxt calls on its way ----------------------------------------------------------------------------
 
     def sign(self, *args: Any, **kwargs: Any) -> Any:
         """Sign a request, and refuse it where the order it carries has waited too long."""
@@ -225,13 +136,6 @@ class SyncGuard(GuardedExchange):
             request.wire.check_signing()
         return signed
 
-    def fetch(self, *args: Any, **kwargs: Any) -> Any:
-        """Hand a signed request to the transport."""
-        request = REQUEST.get()
-        if request is not None:
-            request.wire.sent = True
-        return super().fetch(*args, **kwargs)  # type: ignore[misc]
-
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any
     ) -> Any:
@@ -240,17 +144,6 @@ class SyncGuard(GuardedExchange):
         if request is not None:
             request.wire.answered(code, headers)
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
-
-    def throttle(self, cost: Any = None) -> None:
-        """Wait for the rate limit; ccxt's own reckoning is not safe for threads."""
-        with self._guard_throttle:
-            # Where the clock was set back, the last request would lie in the future and be waited for.
-            self.lastRestRequestTimestamp = min(self.lastRestRequestTimestamp, self.milliseconds())
-            super().throttle(cost)  # type: ignore[misc]
-            self.lastRestRequestTimestamp = self.milliseconds()
-        request = REQUEST.get()
-        if request is not None:  # a ban may have come while it was waiting
-            self._guard_rest(request)
 
     def handle_option_integer_and_params(
         self,
@@ -263,47 +156,56 @@ class SyncGuard(GuardedExchange):
         value, rest = super().handle_option_integer_and_params(params, methodName, optionName, defaultValue)  # type: ignore[misc]
         return [0 if optionName == "maxRetriesOnFailure" else value, rest]
 
-    # -- orders -----------------------------------------------------------------------------------------------
-
-    def recover_orders(self) -> list[OrderIntent]:
-        """Resolve every open intent of this account by looking it up; never sends anything.
-
-        It also runs by itself before the first order of an instance.
-
-        Returns:
-            The intents as they stand now; one that is still UNKNOWN could neither be found nor proved absent.
-        """
-        return OrderPlacer(self, *parts_of(self)).recover()
-
-    def close(self, *args: Any, **kwargs: Any) -> Any:
-        """Close the connections, and the state file where this instance opened it."""
-        parts = self.__dict__.get("_guard_parts")
-        if parts is not None:
-            parts.desk.state.close()
-        return super().close(*args, **kwargs)  # type: ignore[misc]
-
     # -- copies -----------------------------------------------------------------------------------------------
 
+    def _guard_by(self, exchange_id: str, config: GuardConfig) -> None:
+        guard = ExchangeGuard(exchange_id, config)
+        is_async = isinstance(self, AsyncMixin)
+        flavour: Flavour = Asynchronous(guard.clock) if is_async else Synchronous(guard.clock)
+        self._guard_parts = Parts(guard, OrderDesk(self, guard), flavour)
+        if config.clock is not None:
+            clock = config.clock
+            self.milliseconds = lambda: int(clock.time() * 1000)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("_guard_parts", "_guard_throttle", "milliseconds")
-        } | {"_guard_config": parts_of(self).guard.config}
+        kept = {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
+        return kept | {"_guard_config": parts_of(self).guard.config}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         chosen = state.pop("_guard_config")
-        guard = ExchangeGuard(str(state["id"]), chosen)
-        self.__dict__.update(state, _guard_throttle=threading.Lock())
-        self._guard_parts = Parts(guard, OrderDesk(self, guard))
-        if chosen.clock is not None:
-            self.milliseconds = lambda: int(chosen.clock.time() * 1000)
+        self.__dict__.update(state)
+        self._guard_by(str(state["id"]), chosen)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        base: Any = next(c for c in type(self).__mro__ if not issubclass(c, GuardedExchange))
+        base = _plain_class(type(self))
         generated = type(self) is _guarded_class(base)
         target = base if generated else type(self)
         return _bare, (target, generated), self.__getstate__()
+
+
+class AsyncGuardedExchange(GuardedExchange):
+    """`GuardedExchange` where ids stand for the exchanges of `ccxt.async_support`."""
+
+    _ccxt_module = "ccxt.async_support"
+
+
+class ProGuardedExchange(AsyncGuardedExchange):
+    """`GuardedExchange` where ids stand for the exchanges of `ccxt.pro`."""
+
+    _ccxt_module = "ccxt.pro"
+
+
+_FACADES = (GuardedExchange, AsyncGuardedExchange, ProGuardedExchange)
+
+
+_PARTS: Mapping[str, Callable[[Parts], Any]] = {
+    "guard_config": lambda parts: parts.guard.config,
+    "guard_monitor": lambda parts: parts.guard.monitor,
+    "guard_circuits": lambda parts: {str(name): breaker for name, breaker in parts.guard.circuits.items()},
+    "interlock": lambda parts: parts.guard.interlock,
+    "order_journal": lambda parts: parts.desk.state.journal(),
+    "state_store": lambda parts: parts.desk.state.store,
+}
 
 
 def _bare(target: type, generated: bool) -> Any:
@@ -314,10 +216,23 @@ def _bare(target: type, generated: bool) -> Any:
 _RUNNERS: dict[str, Runner] = {"cancel_order": cancel_order, "create_order": create_order}
 
 
+def _plain_class(cls: type) -> Any:
+    """Return the class of ccxt, or of a user, that a guarded one was made from."""
+    return next(c for c in cls.__mro__ if not issubclass(c, GuardedExchange | SyncMixin | AsyncMixin))
+
+
 @functools.cache
 def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
         return cast("type[GuardedExchange]", base)
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
     namespace |= {"__module__": "tradeguard_ccxt", "__qualname__": base.__name__, "__doc__": base.__doc__}
-    return type(base.__name__, (SyncGuard, base), namespace)
+    return type(base.__name__, (*_front(base), base), namespace)
+
+
+def _front(base: Any) -> tuple[type, type]:
+    """Return the mixin and the facade of the flavour that `base` is of."""
+    if base.synchronous:
+        return SyncMixin, GuardedExchange
+    is_pro = any(cls.__module__.startswith("ccxt.pro") for cls in base.__mro__)
+    return AsyncMixin, ProGuardedExchange if is_pro else AsyncGuardedExchange

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
-
-import ccxt
 
 from tradeguard_ccxt.exchange import GuardedExchange
 
 __all__ = ["mirror"]
 
 
-def mirror(module_name: str) -> Callable[[str], Any]:
-    """Return a module-level `__getattr__` that answers as `module_name` does, with guarded exchange classes."""
+def mirror(
+    module_name: str, own_names: Iterable[str], facade: type[GuardedExchange] = GuardedExchange
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a `__getattr__` and a `__dir__` for a module that mirrors a module of ccxt.
+
+    Args:
+        module_name: `ccxt`, `ccxt.async_support` or `ccxt.pro`.
+        own_names: what the mirroring module has of its own.
+        facade: the GuardedExchange for whose ids its classes stand.
+    """
     module = importlib.import_module(module_name)
 
     def look_up(name: str) -> Any:
         value = getattr(module, name)
-        if name in ccxt.exchanges:
-            return GuardedExchange.of(value)
-        return value
+        return facade.of(value) if name in module.exchanges else value
 
-    return look_up
+    def names() -> list[str]:
+        return sorted({*own_names, *dir(module)})
+
+    return look_up, names

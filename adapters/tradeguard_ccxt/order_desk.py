@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import ccxt
@@ -39,16 +38,18 @@ class OrderDesk:
     Args:
         exchange: the guarded ccxt instance.
         guard: its guard.
+
+    Attributes:
+        recovered_once: what a former process left behind has been resolved, as far as it could be.
     """
 
     def __init__(self, exchange: Any, guard: ExchangeGuard) -> None:
+        self.recovered_once = False
         self._exchange = exchange
         self._guard = guard
         self.state = OrderState(exchange, guard)
         self.tickets = TicketOffice(exchange, guard)
         self._lock = threading.Lock()
-        self._recovery = threading.RLock()
-        self._recovered = self._recovering = False
         self._in_flight: set[str] = set()
 
     # -- before the send --------------------------------------------------------------------------------
@@ -79,26 +80,6 @@ class OrderDesk:
         """Note that the submission has ended, one way or another."""
         with self._lock:
             self._in_flight.discard(ticket.intent.client_order_id)
-
-    @contextmanager
-    def first_recovery(self) -> Iterator[bool]:
-        """Say whether what a former process left behind has still to be resolved, inside the block.
-
-        Other threads' first orders wait for that. Where it raises, the next order tries again.
-        """
-        if self._recovered:
-            yield False
-            return
-        with self._recovery:
-            if self._recovered or self._recovering:  # by this very thread, in a call within the recovery
-                yield False
-                return
-            self._recovering = True
-            try:
-                yield True
-                self._recovered = True
-            finally:
-                self._recovering = False
 
     def former(self, ticket: OrderTicket) -> OrderIntent | None:
         """Return the intent whose client order id the caller uses again, where that order surely does not exist."""

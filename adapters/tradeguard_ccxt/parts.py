@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tradeguard_ccxt.flavours import Flavour
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.runtime import ExchangeGuard
 
@@ -15,6 +16,7 @@ class Parts(NamedTuple):
 
     guard: ExchangeGuard
     desk: OrderDesk
+    flavour: Flavour
 
 
 def parts_of(exchange: Any) -> Parts:

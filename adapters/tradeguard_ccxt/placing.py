@@ -1,4 +1,4 @@
-"""Placing orders and resolving them, by the protocol of `tradeguard.orders`, for synchronous exchanges."""
+"""Placing orders and resolving them, by the protocol of `tradeguard.orders`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from tradeguard.orders import (
     LookUpOutcome,
     OrderIntent,
     SendOutcome,
-    drive,
+    drive_async,
     resolve,
     steady_time,
     submit,
 )
 from tradeguard_ccxt.calls import count_call, failed_call, run
+from tradeguard_ccxt.flavours import Flavour, answer_of
 from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.order_desk import OrderDesk
@@ -27,10 +28,10 @@ from tradeguard_ccxt.runtime import ExchangeGuard
 from tradeguard_ccxt.tickets import OrderTicket
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
 
-__all__ = ["OrderPlacer", "create_order"]
+__all__ = ["OrderPlacer", "create_order", "recover_orders"]
 
 
-def create_order(
+async def create_order(
     exchange: Any,
     operation: Operation,
     original: Callable[..., Any],
@@ -48,16 +49,23 @@ def create_order(
     """
     params = kwargs.get("params", args[5] if len(args) > 5 else None)
     if isinstance(params, Mapping) and params.get("test"):
-        return run(exchange, operation, original, symbol, args, kwargs)  # validated there, and never placed
+        return await run(
+            exchange, operation, original, symbol, args, kwargs
+        )  # validated there, and never placed
     parts = parts_of(exchange)
     count_call(exchange, "calls")
     try:
-        return OrderPlacer(exchange, *parts).place(original, *args, **kwargs)
+        return await OrderPlacer(exchange, *parts).place(original, *args, **kwargs)
     except Exception as error:
         final = failed_call(exchange, operation, symbol, error, None)
         if final is error:
             raise
         raise final from final.__cause__
+
+
+async def recover_orders(exchange: Any) -> list[OrderIntent]:
+    """Resolve every open intent of the account; never sends."""
+    return await OrderPlacer(exchange, *parts_of(exchange)).recover()
 
 
 class OrderPlacer:
@@ -67,14 +75,16 @@ class OrderPlacer:
         exchange: the guarded instance.
         guard: its guard.
         desk: its orders.
+        flavour: how it waits.
     """
 
-    def __init__(self, exchange: Any, guard: ExchangeGuard, desk: OrderDesk) -> None:
+    def __init__(self, exchange: Any, guard: ExchangeGuard, desk: OrderDesk, flavour: Flavour) -> None:
         self._exchange = exchange
         self._guard = guard
         self._desk = desk
+        self._flavour = flavour
 
-    def place(
+    async def place(
         self,
         original: Callable[..., Any],
         symbol: str,
@@ -85,7 +95,7 @@ class OrderPlacer:
         params: Mapping[str, Any] | None = None,
     ) -> Any:
         """Place one order exactly once; the arguments are those of `create_order`."""
-        self._exchange.load_markets()
+        await answer_of(self._exchange.load_markets())
         ticket = self._desk.tickets.write(
             symbol,
             type,
@@ -95,7 +105,7 @@ class OrderPlacer:
             {} if params is None else params,
             account=self._desk.state.account(),
         )
-        self._settle_old(ticket.intent.symbol)
+        await self._settle_old(ticket.intent.symbol)
         self._desk.admit(ticket)
         now = steady_time(self._guard.clock)
         gateway = _Gateway(self._exchange, self._desk, ticket, original, now)
@@ -103,41 +113,44 @@ class OrderPlacer:
         steps = submit(ticket.intent, ticket.policy, now, self._desk.describe, former)
         self._desk.depart(ticket)
         try:
-            resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
+            resolution = await drive_async(steps, gateway, self._desk.writer(), self._flavour)
         finally:
             self._desk.arrive(ticket)
         order = self._desk.conclude(resolution)
-        return self._fetch_placed(resolution.intent) if order is None else order
+        return await self._fetch_placed(resolution.intent) if order is None else order
 
-    def recover(self, intents: list[OrderIntent] | None = None) -> list[OrderIntent]:
+    async def recover(self, intents: list[OrderIntent] | None = None) -> list[OrderIntent]:
         """Resolve open intents, all of them unless given; never sends."""
         pending = self._desk.unresolved() if intents is None else intents
         if pending:
-            self._exchange.load_markets()
+            await answer_of(self._exchange.load_markets())
         resolved = []
         for intent in pending:
             ticket = self._desk.tickets.rewrite(intent)
             now = steady_time(self._guard.clock)
             gateway = _Gateway(self._exchange, self._desk, ticket, _never_sent, now)
             steps = resolve(intent, ticket.policy, now, self._desk.describe)
-            resolution = drive(steps, gateway, self._desk.writer(), self._guard.clock)
+            resolution = await drive_async(steps, gateway, self._desk.writer(), self._flavour)
             resolved.append(self._desk.recovered(resolution))
         return resolved
 
-    def _settle_old(self, symbol: str) -> None:
+    async def _settle_old(self, symbol: str) -> None:
         """Resolve what a former process left open, and what is still in doubt on this symbol."""
-        with self._desk.first_recovery() as first:
-            if first:
-                self.recover()
+        first = not self._desk.recovered_once
+        if first:
+            async with self._flavour.exclusive() as entered:  # other first orders wait for that
+                if entered and not self._desk.recovered_once:
+                    await self.recover()
+                    self._desk.recovered_once = True
         if not first and self._guard.interlock.stands("unknown_order", symbol):
             unknown = [i for i in self._desk.unresolved(symbol) if i.status is IntentStatus.UNKNOWN]
-            self.recover(unknown)
+            await self.recover(unknown)
             self._desk.release(symbol)
 
-    def _fetch_placed(self, intent: OrderIntent) -> Any:
+    async def _fetch_placed(self, intent: OrderIntent) -> Any:
         """Return an order that another process found; that it cannot be fetched now must not hide that it exists."""
         try:
-            return self._exchange.fetch_order(intent.order_id, intent.symbol)
+            return await answer_of(self._exchange.fetch_order(intent.order_id, intent.symbol))
         except ccxt.BaseError:  # the monitor has it
             known = {name: getattr(intent, name) for name in ("symbol", "type", "side", "amount", "price")}
             known |= {"id": intent.order_id, "clientOrderId": intent.client_order_id, "info": {}}
@@ -170,44 +183,47 @@ class _Gateway:
         self._now = now
         self._offset_sent = 0.0  # of a former process nobody knows it
 
-    def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+    async def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
         clock = parts_of(self._exchange).guard.clock
         # Neither a clock that is set back nor a machine that slept may stretch the window.
         wire = Wire(sign_by, lambda: max(self._now(), clock.time()))
         self._offset_sent = self._offset_ms()
         token = ORDER_WIRE.set(wire)
         try:
-            order = self._original(
-                self._exchange,
-                intent.symbol,
-                intent.type,
-                intent.side,
-                self._ticket.amount_sent,
-                intent.price,
-                dict(self._ticket.params),
+            order = await answer_of(
+                self._original(
+                    self._exchange,
+                    intent.symbol,
+                    intent.type,
+                    intent.side,
+                    self._ticket.amount_sent,
+                    intent.price,
+                    dict(self._ticket.params),
+                )
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it must have a verdict
             outcome = self._desk.failed(self._ticket, error, wire)
             if isinstance(error, ccxt.InvalidNonce):
-                self._resync()
+                await self._resync()
             return outcome
         finally:
             ORDER_WIRE.reset(token)
         return self._desk.answered(self._ticket, order)
 
-    def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+    async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
         ticket = self._ticket
         began = self._now()
         try:
             if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
                 return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
-            order = self._fetch_by_client_id(ticket.client_id, intent.symbol)
+            order = await self._fetch_by_client_id(ticket.client_id, intent.symbol)
             if order is not None:
                 return match_by_client_id(order, ticket, self._offset_ms())
             if not thorough:
                 return LookUpOutcome()
-            open_orders = self._exchange.fetch_open_orders(intent.symbol)
-            recent = self._exchange.fetch_orders(intent.symbol, recent_since_ms(intent, self._offset_ms()))
+            open_orders = await answer_of(self._exchange.fetch_open_orders(intent.symbol))
+            since = recent_since_ms(intent, self._offset_ms())
+            recent = await answer_of(self._exchange.fetch_orders(intent.symbol, since))
             seen = match_in_list([*open_orders, *recent], ticket, self._offset_ms())
         except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
             return LookUpOutcome(error=error)
@@ -226,17 +242,19 @@ class _Gateway:
             return False
         return began < intent.accept_until + self._ticket.policy.visibility_lag + surplus
 
-    def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
+    async def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
         try:
             with expecting(ccxt.OrderNotFound):
-                order: Mapping[str, Any] = self._exchange.fetch_order_with_client_order_id(client_id, symbol)
+                order: Mapping[str, Any] = await answer_of(
+                    self._exchange.fetch_order_with_client_order_id(client_id, symbol)
+                )
         except ccxt.OrderNotFound:
             return None
         return order
 
-    def _resync(self) -> None:
+    async def _resync(self) -> None:
         try:
-            self._exchange.load_time_difference()
+            await answer_of(self._exchange.load_time_difference())
         except ccxt.BaseError as error:
             self._desk.note_resync_failure(error)
 

@@ -403,8 +403,6 @@ def test_the_first_orders_of_all_threads_wait_for_the_recovery(
     mocker.patch.object(crashed.session, "request", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         crashed.create_order(*ORDER)
-    exchange = guarded()
-    exchange.load_markets()
     begun, go_on = threading.Event(), threading.Event()
 
     class Waiting(ManualClock):
@@ -416,7 +414,8 @@ def test_the_first_orders_of_all_threads_wait_for_the_recovery(
     waiting = Waiting()
     mocker.patch.object(waiting, "time", clock.time)
     mocker.patch.object(waiting, "monotonic", clock.monotonic)
-    exchange._guard_parts.guard.clock = waiting
+    exchange = guarded(clock=waiting)
+    exchange.load_markets()
     threads = [threading.Thread(target=exchange.create_order, args=ORDER, daemon=True) for _ in range(2)]
     threads[0].start()
     assert begun.wait(10)

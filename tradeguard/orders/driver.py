@@ -37,6 +37,14 @@ class Gateway(Protocol):
         ...
 
 
+class Sleeper(Protocol):
+    """What waits; a `Clock` is one."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        ...
+
+
 class AsyncGateway(Protocol):
     """The same for async code."""
 
@@ -138,7 +146,7 @@ def drive(steps: Steps, gateway: Gateway, journal: JournalWriter, clock: Clock) 
 
 
 async def drive_async(
-    steps: Steps, gateway: AsyncGateway, journal: JournalWriter, clock: Clock
+    steps: Steps, gateway: AsyncGateway, journal: JournalWriter, clock: Sleeper
 ) -> Resolution:
     """Run `steps` to their end, awaiting the gateway and the clock; the journal is written synchronously.
 

@@ -1,0 +1,129 @@
+"""Synchronous and asynchronous exchanges: one flow for both, in which only the awaiting differs.
+
+Whatever a guarded call does step by step is written as a coroutine, a *flow*. On an asynchronous exchange it is
+awaited. On a synchronous one each of its awaits is answered at once, so it never suspends and is run to its end where
+it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from tradeguard.clock import Clock
+from tradeguard.guard import Guard
+
+__all__ = ["Asynchronous", "Flavour", "Synchronous", "answer_of", "run_now"]
+
+T = TypeVar("T")
+
+
+def run_now(flow: Coroutine[Any, Any, T]) -> T:
+    """Run a flow whose every await is answered at once, as each one is on a synchronous exchange."""
+    try:
+        flow.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    flow.close()
+    raise AssertionError(f"{flow!r} waits for an event loop; a synchronous exchange has none")
+
+
+async def answer_of(result: Any) -> Any:
+    """Return the answer of a call of ccxt: an asynchronous exchange gives an awaitable."""
+    return await result if inspect.isawaitable(result) else result
+
+
+class Flavour(Protocol):
+    """How one kind of exchange waits."""
+
+    def exclusive(self) -> AbstractAsyncContextManager[bool]:
+        """Enter the part of a flow that only one may be in; gives False within it, to the same thread or task."""
+        ...
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    async def through(self, guard: Guard, name: str, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run `attempt` through `guard`, as often as that wants, under the name by which the monitor knows it."""
+        ...
+
+
+class Synchronous:
+    """Waits by blocking the thread.
+
+    Args:
+        clock: by which it waits.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._entered = False
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[bool]:
+        """Enter the part of a flow that only one thread may be in."""
+        with self._lock:
+            if self._entered:  # by this very thread
+                yield False
+                return
+            self._entered = True
+            try:
+                yield True
+            finally:
+                self._entered = False
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Block for `seconds`."""
+        self._clock.sleep(seconds)
+
+    async def through(self, guard: Guard, name: str, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run `attempt` through `guard`, blocking."""
+
+        def attempt_now() -> Any:
+            return run_now(attempt())
+
+        attempt_now.__qualname__ = name
+        return guard.call(attempt_now)
+
+
+class Asynchronous:
+    """Waits by giving the event loop a turn.
+
+    Args:
+        clock: by which it waits.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._owner: asyncio.Task[Any] | None = None
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[bool]:
+        """Enter the part of a flow that only one task may be in."""
+        task = asyncio.current_task()
+        if self._owner is task:
+            yield False
+            return
+        async with self._lock:
+            self._owner = task
+            try:
+                yield True
+            finally:
+                self._owner = None
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        await self._clock.sleep_async(seconds)
+
+    async def through(self, guard: Guard, name: str, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run `attempt` through `guard`, awaiting."""
+        attempt.__qualname__ = name
+        return await guard.call_async(attempt)
