@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ccxt
@@ -12,6 +13,7 @@ from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.orders import (
     IntentStatus,
     InterlockState,
+    JournalError,
     JournalWriter,
     OrderIntent,
     Resolution,
@@ -51,6 +53,7 @@ class OrderDesk:
         self.tickets = TicketOffice(exchange, guard)
         self._lock = threading.Lock()
         self._in_flight: set[str] = set()
+        self._abandoned: set[str] = set()
 
     # -- before the send --------------------------------------------------------------------------------
 
@@ -71,15 +74,37 @@ class OrderDesk:
         except RestrictedError as error:
             raise TradingRestrictedError(error.message, **error.context) from None
 
-    def depart(self, ticket: OrderTicket) -> None:
-        """Note that this instance is submitting the intent, so that a recovery leaves it alone."""
-        with self._lock:
-            self._in_flight.add(ticket.intent.client_order_id)
+    @contextmanager
+    def submitting(self, tickets: Sequence[OrderTicket]) -> Iterator[None]:
+        """Note that this instance is submitting the intents, so that a recovery leaves them alone.
 
-    def arrive(self, ticket: OrderTicket) -> None:
-        """Note that the submission has ended, one way or another."""
+        Where the submission is broken off (Ctrl-C, a cancelled task), what it has sent may exist: it is in doubt, and
+        resolved as every doubt is.
+        """
+        identifiers = {ticket.intent.client_order_id for ticket in tickets}
         with self._lock:
-            self._in_flight.discard(ticket.intent.client_order_id)
+            self._in_flight |= identifiers
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self._abandon(identifiers)
+            raise
+        finally:
+            with self._lock:
+                self._in_flight -= identifiers
+
+    def _abandon(self, identifiers: set[str]) -> None:
+        try:
+            open_intents = self.state.journal().open_intents()
+        except JournalError as error:  # it must not hide what broke the submission off
+            self._guard.monitor.record_error(error, ErrorSeverity.CRITICAL, "orders.journal")
+            return
+        for intent in open_intents:
+            if intent.client_order_id in identifiers and intent.status is not IntentStatus.PENDING:
+                with self._lock:
+                    self._abandoned.add(intent.client_order_id)
+                self.restrict(intent)
 
     def former(self, ticket: OrderTicket) -> OrderIntent | None:
         """Return the intent whose client order id the caller uses again, where that order surely does not exist."""
@@ -94,6 +119,16 @@ class OrderDesk:
         intents = [i for i in self.state.journal().open_intents() if symbol is None or i.symbol == symbol]
         with self._lock:
             return [i for i in intents if i.client_order_id not in self._in_flight]
+
+    def in_doubt(self, symbol: str | None = None) -> list[OrderIntent]:
+        """Return the intents that may exist and that nobody is working at, oldest first."""
+        with self._lock:
+            abandoned = set(self._abandoned)
+        return [
+            i
+            for i in self.unresolved(symbol)
+            if i.status is IntentStatus.UNKNOWN or i.client_order_id in abandoned
+        ]
 
     # -- after the send ---------------------------------------------------------------------------------------
 
@@ -198,10 +233,7 @@ class OrderDesk:
 
     def release(self, symbol: str) -> None:
         """Lift the restriction of an unknown order where none is left on `symbol`."""
-        if not any(
-            i.symbol == symbol and i.status is IntentStatus.UNKNOWN
-            for i in self.state.journal().open_intents()
-        ):
+        if not self.in_doubt(symbol):
             self._guard.interlock.lift("unknown_order", symbol)
 
     def statistics(self) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class TicketOffice:
         params: Mapping[str, Any],
         *,
         account: str,
+        operation: str = "create_order",
     ) -> OrderTicket:
         """Write out one order; the markets must be loaded.
 
@@ -109,6 +110,7 @@ class TicketOffice:
             updated_at=now,
             exchange=self._guard.exchange_id,
             account=account,
+            operation=operation,
             params=redact_mapping(params, self._exchange.guard_secrets()),
             owner=f"{socket.gethostname()}:{os.getpid()}",
         )

@@ -23,6 +23,7 @@ from tradeguard.orders.submission import (
     SubmissionPolicy,
     Wait,
     resolve,
+    settle,
     submit,
 )
 from tradeguard.orders.verdict import LookUpOutcome, SendOutcome, Verdict
@@ -59,6 +60,7 @@ __all__ = [
     "drive",
     "drive_async",
     "resolve",
+    "settle",
     "steady_time",
     "submit",
 ]

@@ -39,6 +39,7 @@ __all__ = [
     "SubmissionPolicy",
     "Wait",
     "resolve",
+    "settle",
     "submit",
 ]
 
@@ -191,6 +192,8 @@ def submit(
     now: Callable[[], float],
     describe: Callable[[BaseException], str] = str,
     former: OrderIntent | None = None,
+    *,
+    resends: bool = True,
 ) -> Steps:
     """Place `intent` exactly once.
 
@@ -201,6 +204,8 @@ def submit(
         describe: renders an error for the journal, with secrets masked.
         former: the REJECTED or ABSENT intent whose client order id the caller uses again; the new one takes its
             place in the journal, and its attempts count on.
+        resends: whether to send again what was sent and then proved absent. False for a request that has another
+            effect beside the order: what replaces an order also cancels one.
 
     Returns:
         The steps; their `Resolution` is PLACED, REJECTED, ABSENT or UNKNOWN.
@@ -211,39 +216,77 @@ def submit(
     run.stored = former
     while True:
         outcome: SendOutcome = yield from _send(run)
-        if outcome.verdict is Verdict.PLACED:
-            yield run.record(IntentStatus.PLACED, order_id=outcome.order_id, error=None)
-            return run.end(outcome.order)
         if outcome.verdict in (Verdict.NOT_SENT, Verdict.NOT_NOW):
             pause = max(policy.pause(run.intent.attempts), outcome.retry_after or 0.0)
-            if not run.time_to_send(pause):
-                yield run.record(IntentStatus.ABSENT)
-                return run.end()
-            yield run.record(IntentStatus.PENDING)
-            yield Wait(pause)
-            continue
-        if outcome.verdict is Verdict.REJECTED and not outcome.duplicate and not run.resent:
-            yield run.record(IntentStatus.REJECTED)
-            return run.end()
-        # A refusal that follows an earlier send, or that speaks of a duplicate, may be that order's own doing (it
-        # holds the id, or the funds), so it is looked up before it is believed. What was refused cannot be accepted
-        # later, so that look-up need not wait for the expiry.
-        refused = outcome.verdict is Verdict.REJECTED
-        yield run.record(IntentStatus.SENT)
-        seen = yield from _look_until_known(run, proof_at=now() if refused else _proof_at(run.intent, policy))
-        if seen.order is not None:
-            return run.end(seen.order, looked_up=True)
-        if refused:
-            run.error = outcome.error
-            yield run.record(_after_refusal(run, outcome, seen))
-            return run.end(looked_up=True)
-        if not seen.absent:
-            yield run.record(IntentStatus.UNKNOWN)
-            return run.end(looked_up=True)
-        if not run.time_to_send(0.0):
-            yield run.record(IntentStatus.ABSENT)
-            return run.end(looked_up=True)
+            if run.time_to_send(pause):
+                yield run.record(IntentStatus.PENDING)
+                yield Wait(pause)
+                continue
+        resolution = yield from _judge(run, outcome, resends=resends)
+        if resolution is not None:
+            return resolution
         run.resent = True
+
+
+def settle(
+    intent: OrderIntent,
+    outcome: SendOutcome,
+    policy: SubmissionPolicy,
+    now: Callable[[], float],
+    describe: Callable[[BaseException], str] = str,
+) -> Steps:
+    """End an intent that was sent together with others; never sends anything.
+
+    Args:
+        intent: the SENT intent, as it is in the journal.
+        outcome: how the common send ended for it.
+        policy: the bounds.
+        now: epoch seconds by this machine's clock; it must not jump (`steady_time`).
+        describe: renders an error for the journal, with secrets masked.
+
+    Returns:
+        The steps; their `Resolution` is PLACED, REJECTED, ABSENT or UNKNOWN.
+    """
+    run = _Submission(intent, policy, now, describe)
+    run.stored, run.error = intent, outcome.error
+    run.send_until = now()
+    resolution = yield from _judge(run, outcome, resends=False)
+    return run.end() if resolution is None else resolution
+
+
+def _judge(
+    run: _Submission, outcome: SendOutcome, *, resends: bool
+) -> Generator[Effect, Any, Resolution | None]:
+    """End the submission by the outcome of its send; None where it is proved absent and may be sent again."""
+    if outcome.verdict is Verdict.PLACED:
+        yield run.record(IntentStatus.PLACED, order_id=outcome.order_id, error=None)
+        return run.end(outcome.order)
+    if outcome.verdict in (Verdict.NOT_SENT, Verdict.NOT_NOW):
+        yield run.record(IntentStatus.ABSENT)
+        return run.end()
+    refused = outcome.verdict is Verdict.REJECTED
+    if refused and not outcome.duplicate and not outcome.doubtful and not run.resent:
+        yield run.record(IntentStatus.REJECTED)
+        return run.end()
+    # A refusal that follows an earlier send, or that speaks of a duplicate, may be that order's own doing (it holds the
+    # id, or the funds), so it is looked up before it is believed. What was refused cannot be accepted later, so that
+    # look-up need not wait for the expiry.
+    yield run.record(IntentStatus.SENT)
+    proof_at = run.now() if refused else _proof_at(run.intent, run.policy)
+    seen = yield from _look_until_known(run, proof_at=proof_at)
+    if seen.order is not None:
+        return run.end(seen.order, looked_up=True)
+    if refused:
+        run.error = outcome.error
+        yield run.record(_after_refusal(run, outcome, seen))
+        return run.end(looked_up=True)
+    if not seen.absent:
+        yield run.record(IntentStatus.UNKNOWN)
+        return run.end(looked_up=True)
+    if resends and run.time_to_send(0.0):
+        return None
+    yield run.record(IntentStatus.ABSENT)
+    return run.end(looked_up=True)
 
 
 def _send(run: _Submission) -> Generator[Effect, Any, SendOutcome]:

@@ -30,6 +30,7 @@ class SendOutcome:
         error: what was raised, if anything.
         retry_after: seconds to wait before a further send, as far as the exchange named them.
         duplicate: the refusal says that this client order id exists already; look before believing it.
+        doubtful: the refusal may be of a part of what was sent; look before believing it.
     """
 
     verdict: Verdict
@@ -37,6 +38,7 @@ class SendOutcome:
     error: BaseException | None = None
     retry_after: float | None = None
     duplicate: bool = False
+    doubtful: bool = False
 
     @property
     def order_id(self) -> str | None:

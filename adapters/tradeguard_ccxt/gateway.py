@@ -1,0 +1,121 @@
+"""One order's way to the exchange and back: its request, and its look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ccxt
+
+from tradeguard.orders import IntentStatus, LookUpOutcome, OrderIntent, SendOutcome
+from tradeguard_ccxt.flavours import answer_of
+from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
+from tradeguard_ccxt.order_desk import OrderDesk
+from tradeguard_ccxt.parts import parts_of
+from tradeguard_ccxt.reporting import expecting
+from tradeguard_ccxt.tickets import OrderTicket
+from tradeguard_ccxt.wire import ORDER_WIRE, Wire
+
+__all__ = ["OrderGateway"]
+
+
+class OrderGateway:
+    """One order's way to the exchange and back.
+
+    Args:
+        exchange: the guarded instance.
+        desk: its orders.
+        ticket: the order.
+        send: makes the writing request once, by ccxt's own method.
+        now: the time of the submission.
+    """
+
+    def __init__(
+        self,
+        exchange: Any,
+        desk: OrderDesk,
+        ticket: OrderTicket,
+        send: Callable[[], Any],
+        now: Callable[[], float],
+    ) -> None:
+        self._exchange = exchange
+        self._desk = desk
+        self._ticket = ticket
+        self._send = send
+        self._now = now
+        self._offset_sent = 0.0  # of a former process nobody knows it
+
+    def wire(self, sign_by: float) -> Wire:
+        """Return a wire on which nothing is signed after `sign_by`."""
+        clock = parts_of(self._exchange).guard.clock
+        # Neither a clock that is set back nor a machine that slept may stretch the window.
+        return Wire(sign_by, lambda: max(self._now(), clock.time()))
+
+    async def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
+        """Send the order once; whatever happens is an outcome."""
+        wire = self.wire(sign_by)
+        self._offset_sent = self._offset_ms()
+        token = ORDER_WIRE.set(wire)
+        try:
+            order = await answer_of(self._send())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must have a verdict
+            return await self.failed(error, wire)
+        finally:
+            ORDER_WIRE.reset(token)
+        return self._desk.answered(self._ticket, order)
+
+    async def failed(self, error: Exception, wire: Wire) -> SendOutcome:
+        """Return the outcome of a send that raised; where our timestamp was refused, our clock is set right."""
+        outcome = self._desk.failed(self._ticket, error, wire)
+        if isinstance(error, ccxt.InvalidNonce):
+            await self._resync()
+        return outcome
+
+    async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        """Look the order up; whatever happens is an outcome."""
+        ticket = self._ticket
+        began = self._now()
+        try:
+            if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
+                return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
+            order = await self._fetch_by_client_id(ticket.client_id, intent.symbol)
+            if order is not None:
+                return match_by_client_id(order, ticket, self._offset_ms())
+            if not thorough:
+                return LookUpOutcome()
+            open_orders = await answer_of(self._exchange.fetch_open_orders(intent.symbol))
+            since = recent_since_ms(intent, self._offset_ms())
+            recent = await answer_of(self._exchange.fetch_orders(intent.symbol, since))
+            seen = match_in_list([*open_orders, *recent], ticket, self._offset_ms())
+        except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
+            return LookUpOutcome(error=error)
+        if seen.absent and self._may_still_arrive(intent, began):
+            return LookUpOutcome()
+        return seen
+
+    def _offset_ms(self) -> float:
+        """Return how far our clock is ahead of the exchange's, as far as we know, in ms."""
+        return float(self._exchange.options.get("timeDifference") or 0)
+
+    def _may_still_arrive(self, intent: OrderIntent, began: float) -> bool:
+        """Whether it was signed with a stamp further in the exchange's future than was known when it was sent."""
+        surplus = (self._offset_ms() - self._offset_sent) / 1000
+        if intent.accept_until is None or intent.status is IntentStatus.PENDING or surplus <= 0:
+            return False
+        return began < intent.accept_until + self._ticket.policy.visibility_lag + surplus
+
+    async def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
+        try:
+            with expecting(ccxt.OrderNotFound):
+                order: Mapping[str, Any] = await answer_of(
+                    self._exchange.fetch_order_with_client_order_id(client_id, symbol)
+                )
+        except ccxt.OrderNotFound:
+            return None
+        return order
+
+    async def _resync(self) -> None:
+        try:
+            await answer_of(self._exchange.load_time_difference())
+        except ccxt.BaseError as error:
+            self._desk.note_resync_failure(error)
