@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ccxt
@@ -13,7 +13,7 @@ from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.parts import parts_of
 
-__all__ = ["cancel_order"]
+__all__ = ["cancel_all_orders", "cancel_order", "cancel_orders"]
 
 
 async def cancel_order(
@@ -36,11 +36,81 @@ async def cancel_order(
     try:
         return await run(exchange, operation, original, symbol, args, kwargs)
     except ccxt.OrderNotFound as error:
-        if int(getattr(error, "context", {}).get("attempts") or 1) <= 1:
+        if not _may_be_its_own_doing(error):
             raise
-        order_id = kwargs.get("id", args[0] if args else None)
-        params = kwargs.get("params", args[2] if len(args) > 2 else None)
-        return await _found(exchange, order_id, symbol, {} if params is None else params, error)
+        return await _found(
+            exchange, kwargs.get("id", args[0] if args else None), symbol, _params(args, kwargs), error
+        )
+
+
+async def cancel_orders(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Cancel several orders by their ids, however often it takes.
+
+    Where an OrderNotFound after a retry may be its own doing, each order is looked up, and returned as the exchange
+    tells it; if one was filled, the exchange's own OrderNotFound is raised.
+
+    Raises:
+        OutcomeUnknownError: one could not be looked up.
+    """
+    try:
+        return await run(exchange, operation, original, symbol, args, kwargs)
+    except ccxt.OrderNotFound as error:
+        if not _may_be_its_own_doing(error):
+            raise
+        ids: Sequence[str] = kwargs.get("ids", args[0] if args else [])
+        params = _params(args, kwargs)
+        return [await _found(exchange, order_id, symbol, params, error) for order_id in ids]
+
+
+async def cancel_all_orders(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Cancel all open orders, however often it takes.
+
+    Where an OrderNotFound after a retry may be its own doing, the open orders are read: if none is left, that is what
+    was wanted, and an empty list is returned, since nobody can tell any more which ones it was.
+
+    Raises:
+        OutcomeUnknownError: the open orders could not be read.
+    """
+    try:
+        return await run(exchange, operation, original, symbol, args, kwargs)
+    except ccxt.OrderNotFound as error:
+        if not _may_be_its_own_doing(error):
+            raise
+        try:
+            left = await answer_of(exchange.fetch_open_orders(symbol))
+        except ccxt.BaseError as failure:
+            raise _unknown(exchange, "cancel_all_orders", "the orders", symbol, failure) from failure
+        if left:
+            raise
+        parts_of(exchange).guard.monitor.record_rescue(
+            "cancel_found", "orders", operation="cancel_all_orders", detail={"symbol": symbol}
+        )
+        return []
+
+
+def _may_be_its_own_doing(error: ccxt.OrderNotFound) -> bool:
+    """Whether a former attempt of the same call may have cancelled what is not found now."""
+    return int(getattr(error, "context", {}).get("attempts") or 1) > 1
+
+
+def _params(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
+    """Return the params of `cancel_order(id, symbol, params)` or `cancel_orders(ids, symbol, params)`."""
+    params = kwargs.get("params", args[2] if len(args) > 2 else None)
+    return {} if params is None else params
 
 
 async def _found(
@@ -54,16 +124,23 @@ async def _found(
     try:  # the params may name the order by its client id, or the account that it is in
         order = await answer_of(exchange.fetch_order(order_id, symbol, dict(params)))
     except ccxt.BaseError as failure:
-        raise OutcomeUnknownError(
-            f"{guard.exchange_id} cancel_order {order_id}: the exchange no longer has it open, and it could not be "
-            f"looked up ({failure}): it may be cancelled or filled",
-            exchange=guard.exchange_id,
-            operation="cancel_order",
-            symbol=symbol,
-        ) from failure
+        raise _unknown(exchange, "cancel_order", f"order {order_id}", symbol, failure) from failure
     if order.get("status") not in ("canceled", "expired"):
         raise error
     guard.monitor.record_rescue(
         "cancel_found", "orders", operation="cancel_order", detail={"order_id": order_id, "symbol": symbol}
     )
     return order
+
+
+def _unknown(
+    exchange: Any, operation: str, what: str, symbol: str | None, failure: ccxt.BaseError
+) -> OutcomeUnknownError:
+    exchange_id = parts_of(exchange).guard.exchange_id
+    return OutcomeUnknownError(
+        f"{exchange_id} {operation}: the exchange no longer has {what} open, and a look-up failed ({failure}): "
+        "cancelled or filled, nobody can tell",
+        exchange=exchange_id,
+        operation=operation,
+        symbol=symbol,
+    )

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_ccxt.async_mixin import AsyncMixin
+from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
-from tradeguard_ccxt.cancels import cancel_order
+from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
 from tradeguard_ccxt.config import GuardConfig
+from tradeguard_ccxt.edits import edit_order
 from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
-from tradeguard_ccxt.placing import create_order
+from tradeguard_ccxt.placing import close_position, create_order
 from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
 from tradeguard_ccxt.sync_mixin import SyncMixin
 
@@ -213,7 +215,17 @@ def _bare(target: type, generated: bool) -> Any:
     return object.__new__(cls)
 
 
-_RUNNERS: dict[str, Runner] = {"cancel_order": cancel_order, "create_order": create_order}
+_RUNNERS: dict[str, Runner] = {
+    "cancel_all_orders": cancel_all_orders,
+    "cancel_order": cancel_order,
+    "cancel_orders": cancel_orders,
+    "close_all_positions": close_position,
+    "close_position": close_position,
+    "create_order": create_order,
+    "create_orders": create_orders,
+    "edit_order": edit_order,
+}
+"""The flows of those methods that have a protocol of their own."""
 
 
 def _plain_class(cls: type) -> Any:

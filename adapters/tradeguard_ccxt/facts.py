@@ -29,6 +29,8 @@ class ExchangeFacts:
         expiry_default_ms: its value where the caller names none.
         expiry_slack: seconds that the exchange may still take after that bound, its clock's error included.
         visibility_lag: seconds for which an accepted order may stay invisible to look-ups.
+        edit_replaces: whether an edit cancels the order and places a new one, with a client id of its own; otherwise it
+            amends the order in place.
         duplicate: what the text of a refusal says where the client id exists already.
         sources: where each of this is documented.
     """
@@ -41,6 +43,7 @@ class ExchangeFacts:
     expiry_default_ms: int = 5000
     expiry_slack: float = 0.0
     visibility_lag: float = 5.0
+    edit_replaces: bool = False
     duplicate: re.Pattern[str] | None = None
     sources: tuple[str, ...] = ()
 
@@ -69,6 +72,7 @@ _BINANCE_SPOT = ExchangeFacts(
     # take 10 s (-1007, "execution status unknown"). A timestamp up to 1 s ahead of the server's clock is accepted.
     expiry_slack=11.0,
     visibility_lag=3.0,
+    edit_replaces=True,  # POST /api/v3/order/cancelReplace
     duplicate=re.compile(r"Duplicate order sent"),
     sources=(
         "developers.binance.com: Spot REST API, General API information (recvWindow, -1007)",

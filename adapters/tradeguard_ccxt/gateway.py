@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ccxt
 
-from tradeguard.orders import IntentStatus, LookUpOutcome, OrderIntent, SendOutcome
+from tradeguard.orders import IntentStatus, LookUpOutcome, OrderIntent, SendOutcome, Verdict
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
 from tradeguard_ccxt.order_desk import OrderDesk
@@ -16,7 +17,22 @@ from tradeguard_ccxt.reporting import expecting
 from tradeguard_ccxt.tickets import OrderTicket
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
 
-__all__ = ["OrderGateway"]
+__all__ = ["AMEND", "REPLACE", "OrderGateway", "gateway_of"]
+
+AMEND = "amend_order"
+"""The operation of an intent that changes an order in place."""
+REPLACE = "edit_order"
+"""The operation of an intent that puts a new order in the place of another one."""
+
+_SERVER_ERRORS = 500
+
+
+def gateway_of(
+    exchange: Any, desk: OrderDesk, ticket: OrderTicket, send: Callable[[], Any], now: Callable[[], float]
+) -> OrderGateway:
+    """Return the way of an intent, by what it is; the arguments are those of `OrderGateway`."""
+    kinds = {AMEND: AmendGateway, REPLACE: EditGateway}
+    return kinds.get(ticket.intent.operation, OrderGateway)(exchange, desk, ticket, send, now)
 
 
 class OrderGateway:
@@ -119,3 +135,41 @@ class OrderGateway:
             await answer_of(self._exchange.load_time_difference())
         except ccxt.BaseError as error:
             self._desk.note_resync_failure(error)
+
+
+class EditGateway(OrderGateway):
+    """The way of an order that replaces another one."""
+
+    async def failed(self, error: Exception, wire: Wire) -> SendOutcome:
+        """Return the outcome of an edit that raised: an answer that says no may speak of the cancel alone."""
+        outcome = await super().failed(error, wire)
+        answered = wire.status is not None and wire.status < _SERVER_ERRORS and not wire.followed
+        if outcome.verdict is Verdict.AMBIGUOUS and answered:
+            return SendOutcome(verdict=Verdict.REJECTED, error=error, doubtful=True)
+        return outcome
+
+
+class AmendGateway(EditGateway):
+    """The way of an edit in place: the order itself tells whether it took effect."""
+
+    async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
+        """Fetch the order that is edited, and compare it with what was wanted."""
+        try:
+            with expecting(ccxt.OrderNotFound):
+                order = await answer_of(self._exchange.fetch_order(intent.order_id, intent.symbol))
+        except ccxt.OrderNotFound:
+            return LookUpOutcome(absent=thorough)
+        except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
+            return LookUpOutcome(error=error)
+        if self._is_as_wanted(order, intent):
+            return LookUpOutcome(order=order)
+        return LookUpOutcome(absent=thorough)
+
+    def _is_as_wanted(self, order: Mapping[str, Any], intent: OrderIntent) -> bool:
+        price = (
+            None if intent.price is None else self._exchange.price_to_precision(intent.symbol, intent.price)
+        )
+        for told, wanted in ((order.get("amount"), self._ticket.amount), (order.get("price"), price)):
+            if wanted is not None and (told is None or not math.isclose(told, float(wanted), rel_tol=1e-9)):
+                return False
+        return True

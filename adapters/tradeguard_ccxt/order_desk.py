@@ -67,10 +67,19 @@ class OrderDesk:
         Raises:
             TradingRestrictedError: says why, and what lifts it.
         """
+        self._check(ticket.intent.symbol, reduces=ticket.params.get("reduceOnly") in (True, "true"))
+
+    def admit_reducing(self, symbol: str | None) -> None:
+        """Refuse what can only reduce a position where trading is halted.
+
+        Raises:
+            TradingRestrictedError: says why, and what lifts it.
+        """
+        self._check(symbol or "", reduces=True)
+
+    def _check(self, symbol: str, *, reduces: bool) -> None:
         try:
-            self._guard.interlock.check(
-                ticket.intent.symbol, reduces=ticket.params.get("reduceOnly") in (True, "true")
-            )
+            self._guard.interlock.check(symbol, reduces=reduces)
         except RestrictedError as error:
             raise TradingRestrictedError(error.message, **error.context) from None
 
@@ -189,16 +198,16 @@ class OrderDesk:
         context |= {"client_order_id": intent.client_order_id, "cause": intent.error}
         if intent.status is IntentStatus.UNKNOWN:
             unknown = OrderUnknownError(
-                f"order {intent.client_order_id} on {intent.symbol} may exist: it was sent and could neither "
-                f"be found nor proved absent ({intent.error}); do not send it again, call recover_orders()",
+                f"{_what(intent)} on {intent.symbol} may exist: it was sent and could neither be found nor proved "
+                f"absent ({intent.error}); do not send it again, call recover_orders()",
                 **context,
             )
             self.restrict(intent)
             self._note(unknown, ErrorSeverity.CRITICAL, intent, rescued=False)
             raise unknown from resolution.error
         absent = absent_error(
-            f"order {intent.client_order_id} on {intent.symbol} does not exist at the exchange ({intent.error}); "
-            "placing it again is safe",
+            f"{_what(intent)} on {intent.symbol} does not exist at the exchange ({intent.error}); "
+            "sending it again is safe",
             resolution.error,
             context,
         )
@@ -227,7 +236,7 @@ class OrderDesk:
             "unknown_order",
             InterlockState.REDUCE_ONLY,
             symbol=intent.symbol,
-            reason=f"order {intent.client_order_id} on {intent.symbol} may exist",
+            reason=f"{_what(intent)} on {intent.symbol} may exist",
             lifted_by="finding it or proving it absent (recover_orders())",
         )
 
@@ -287,3 +296,9 @@ class OrderDesk:
 
 def _as_guarded(error: BaseException, context: Mapping[str, Any]) -> BaseException:
     return guarded_error(error, context) if isinstance(error, ccxt.BaseError) else error
+
+
+def _what(intent: OrderIntent) -> str:
+    if intent.order_id is not None and intent.status is not IntentStatus.PLACED:
+        return f"the change of order {intent.order_id}"
+    return f"order {intent.client_order_id}"

@@ -19,14 +19,14 @@ from tradeguard.orders import (
 )
 from tradeguard_ccxt.calls import count_call, failed_call, run
 from tradeguard_ccxt.flavours import Flavour, answer_of
-from tradeguard_ccxt.gateway import OrderGateway
+from tradeguard_ccxt.gateway import gateway_of
 from tradeguard_ccxt.operations import Operation
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.runtime import ExchangeGuard
 from tradeguard_ccxt.tickets import OrderTicket
 
-__all__ = ["OrderPlacer", "create_order", "placed_by", "recover_orders"]
+__all__ = ["OrderPlacer", "close_position", "create_order", "placed_by", "recover_orders"]
 
 
 async def create_order(
@@ -52,6 +52,24 @@ async def create_order(
         )  # validated there, and never placed
     placing = OrderPlacer(exchange, *parts_of(exchange)).place(original, *args, **kwargs)
     return await placed_by(placing, exchange, operation, symbol)
+
+
+async def close_position(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Close a position, sent once: it can only reduce, and passes where reduce-only orders do.
+
+    Raises:
+        OutcomeUnknownError: nobody can tell whether it took effect; look at the position.
+        TradingRestrictedError: trading is halted; nothing was sent.
+    """
+    parts_of(exchange).desk.admit_reducing(symbol)
+    return await run(exchange, operation, original, symbol, args, kwargs)
 
 
 async def placed_by(
@@ -147,7 +165,7 @@ class OrderPlacer:
     async def submit(self, ticket: OrderTicket, send: Callable[[], Any], *, resends: bool = True) -> Any:
         """Send an admitted order until its outcome is known; returns the unified order."""
         now = steady_time(self._guard.clock)
-        gateway = OrderGateway(self._exchange, self._desk, ticket, send, now)
+        gateway = gateway_of(self._exchange, self._desk, ticket, send, now)
         former = self._desk.former(ticket)
         steps = submit(ticket.intent, ticket.policy, now, self._desk.describe, former, resends=resends)
         with self._desk.submitting([ticket]):
@@ -172,7 +190,7 @@ class OrderPlacer:
         for intent in pending:
             ticket = self._desk.tickets.rewrite(intent)
             now = steady_time(self._guard.clock)
-            gateway = OrderGateway(self._exchange, self._desk, ticket, _never_sent, now)
+            gateway = gateway_of(self._exchange, self._desk, ticket, _never_sent, now)
             steps = resolve(intent, ticket.policy, now, self._desk.describe)
             resolved.append(self._desk.recovered(await self.drive(steps, gateway)))
         return resolved

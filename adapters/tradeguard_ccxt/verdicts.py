@@ -13,7 +13,7 @@ from tradeguard_ccxt.facts import CAUTIOUS, ExchangeFacts
 from tradeguard_ccxt.failures import Failure, FailureKind, classify, in_connect_phase
 from tradeguard_ccxt.wire import Wire
 
-__all__ = ["contradiction", "outcome_is_known", "verdict_of_answer", "verdict_of_error"]
+__all__ = ["contradiction", "outcome_is_known", "refuses_all", "verdict_of_answer", "verdict_of_error"]
 
 _REFUSALS = (
     ccxt.ArgumentsRequired,
@@ -23,6 +23,14 @@ _REFUSALS = (
     ccxt.InvalidOrder,
     ccxt.NotSupported,
     ccxt.OperationRejected,
+)
+# Said of a request before any of its orders is looked at.
+_REFUSALS_OF_ALL = (
+    ccxt.ArgumentsRequired,
+    ccxt.AuthenticationError,
+    ccxt.BadSymbol,
+    ccxt.InvalidProxySettings,
+    ccxt.NotSupported,
 )
 _NOT_NOW = frozenset({FailureKind.LIMIT, FailureKind.BAN, FailureKind.MAINTENANCE, FailureKind.NONCE})
 
@@ -62,6 +70,11 @@ def outcome_is_known(error: BaseException, wire: Wire, now: float) -> bool:
     failure = classify(error, wire.answer, now)
     outcome = verdict_of_error(error, failure, sent=wire.sent, status=wire.status, facts=CAUTIOUS)
     return outcome.verdict is not Verdict.AMBIGUOUS
+
+
+def refuses_all(error: BaseException | None) -> bool:
+    """Whether the refusal of a batch is one of every order in it."""
+    return isinstance(error, _REFUSALS_OF_ALL)
 
 
 def _unsent(error: BaseException, failure: Failure) -> SendOutcome:
