@@ -58,6 +58,8 @@ class GuardConfig:
         order_expiry: the whole time, from the signed timestamp, in which the exchange may still accept a sent order.
             If set it replaces the exchange's fact, and the validity that we ask for is never above it.
         visibility_lag: how long an accepted order may stay invisible; None for the exchange's fact.
+        resolve_interval: after how long orders in doubt are looked up in the background, again and again at intervals
+            that double up to a minute; 0 for not at all. With a `clock` of your own nothing runs in the background.
         limit_pause: after a 429 that names no time.
         ban_pause: after a 418 that names no time.
         maintenance_pause: after a maintenance notice that names no time.
@@ -77,6 +79,7 @@ class GuardConfig:
     order_deadline: float = 30.0
     order_expiry: float | None = None
     visibility_lag: float | None = None
+    resolve_interval: float = 5.0
     limit_pause: float = 5.0
     ban_pause: float = 120.0
     maintenance_pause: float = 30.0
@@ -95,7 +98,7 @@ class GuardConfig:
         """
         for name in ("deadline", "order_deadline"):
             _require_seconds(name, getattr(self, name), positive=True)
-        for name in ("limit_pause", "ban_pause", "maintenance_pause"):
+        for name in ("resolve_interval", "limit_pause", "ban_pause", "maintenance_pause"):
             _require_seconds(name, getattr(self, name))
         if self.order_expiry is not None:
             _require_seconds("order_expiry", self.order_expiry, positive=True)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.orders import declare
 from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
 from tradeguard_ccxt.config import GuardConfig
+from tradeguard_ccxt.doubts import resolve_in_background
 from tradeguard_ccxt.edits import edit_order
 from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.order_desk import OrderDesk
@@ -123,6 +126,26 @@ class GuardedExchange:
         """Return the intents whose outcome is not known and that nobody is submitting here, oldest first."""
         return parts_of(self).desk.unresolved()
 
+    def declare_order(
+        self, client_order_id: str, *, order_id: str | None = None, why: str = ""
+    ) -> OrderIntent:
+        """Resolve an UNKNOWN order by what you have seen at the exchange, where no look-up can.
+
+        Args:
+            client_order_id: as in `orders_in_doubt()`.
+            order_id: the exchange's id of the order; None says that it surely does not exist.
+            why: how you know; it is kept in the journal.
+
+        Raises:
+            ConfigurationException: there is no such order, or it is not UNKNOWN.
+            JournalError: it could not be written.
+        """
+        guard, desk, _ = parts_of(self)
+        at = datetime.fromtimestamp(guard.clock.time(), UTC)
+        declared = declare(desk.state.journal(), client_order_id, order_id=order_id, at=at, why=why)
+        desk.release(declared.symbol)
+        return declared
+
     def guard_secrets(self) -> tuple[str, ...]:
         """Return the credentials of this instance, for masking them."""
         values = (getattr(self, name, None) for name in _SECRETS)
@@ -164,7 +187,7 @@ class GuardedExchange:
         guard = ExchangeGuard(exchange_id, config)
         is_async = isinstance(self, AsyncMixin)
         flavour: Flavour = Asynchronous(guard.clock) if is_async else Synchronous(guard.clock)
-        self._guard_parts = Parts(guard, OrderDesk(self, guard), flavour)
+        self._guard_parts = Parts(guard, OrderDesk(self, guard, resolve_in_background), flavour)
         if config.clock is not None:
             clock = config.clock
             self.milliseconds = lambda: int(clock.time() * 1000)

@@ -8,6 +8,7 @@ it stands.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,6 +21,8 @@ from tradeguard.guard import Guard
 __all__ = ["Asynchronous", "Flavour", "Synchronous", "answer_of", "run_now"]
 
 T = TypeVar("T")
+
+_LONGEST_INTERVAL = 60.0  # seconds between two rounds in the background
 
 
 def run_now(flow: Coroutine[Any, Any, T]) -> T:
@@ -49,6 +52,14 @@ class Flavour(Protocol):
         """Wait."""
         ...
 
+    def repeat(self, seconds: float, flow: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        """Run `flow` in the background, again and again until it gives True; one such at a time."""
+        ...
+
+    def stop(self) -> None:
+        """End what runs in the background."""
+        ...
+
     async def through(self, guard: Guard, name: str, attempt: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Run `attempt` through `guard`, as often as that wants, under the name by which the monitor knows it."""
         ...
@@ -65,6 +76,8 @@ class Synchronous:
         self._clock = clock
         self._lock = threading.RLock()
         self._entered = False
+        self._background = threading.Lock()
+        self._repeating: tuple[threading.Thread, threading.Event] | None = None
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
@@ -92,6 +105,31 @@ class Synchronous:
         attempt_now.__qualname__ = name
         return guard.call(attempt_now)
 
+    def repeat(self, seconds: float, flow: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        """Run `flow` on a thread, again and again until it gives True."""
+        with self._background:
+            if self._repeating is not None and self._repeating[0].is_alive():
+                return
+            stopped = threading.Event()
+
+            def run() -> None:
+                pause = seconds
+                while not stopped.wait(pause) and not run_now(flow()):
+                    pause = min(pause * 2, _LONGEST_INTERVAL)
+
+            thread = threading.Thread(target=run, name="tradeguard-doubts", daemon=True)
+            self._repeating = (thread, stopped)
+            thread.start()
+
+    def stop(self) -> None:
+        """End what runs in the background; a look-up that is under way is waited for briefly."""
+        with self._background:
+            repeating, self._repeating = self._repeating, None
+        if repeating is not None:
+            repeating[1].set()
+            if repeating[0] is not threading.current_thread():
+                repeating[0].join(timeout=2.0)
+
 
 class Asynchronous:
     """Waits by giving the event loop a turn.
@@ -104,6 +142,7 @@ class Asynchronous:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
+        self._repeating: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
@@ -127,3 +166,24 @@ class Asynchronous:
         """Run `attempt` through `guard`, awaiting."""
         attempt.__qualname__ = name
         return await guard.call_async(attempt)
+
+    def repeat(self, seconds: float, flow: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        """Run `flow` as a task, again and again until it gives True."""
+        if self._repeating is not None and not self._repeating.done():
+            return
+
+        async def run() -> None:
+            pause = seconds
+            while True:
+                await self._clock.sleep_async(pause)
+                if await flow():
+                    return
+                pause = min(pause * 2, _LONGEST_INTERVAL)
+
+        self._repeating = asyncio.get_running_loop().create_task(run(), context=contextvars.Context())
+
+    def stop(self) -> None:
+        """End what runs in the background."""
+        repeating, self._repeating = self._repeating, None
+        if repeating is not None and not repeating.done():
+            repeating.cancel()

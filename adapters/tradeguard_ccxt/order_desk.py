@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,13 +40,15 @@ class OrderDesk:
     Args:
         exchange: the guarded ccxt instance.
         guard: its guard.
+        on_doubt: told of the instance whenever an order has come into doubt.
 
     Attributes:
         recovered_once: what a former process left behind has been resolved, as far as it could be.
     """
 
-    def __init__(self, exchange: Any, guard: ExchangeGuard) -> None:
+    def __init__(self, exchange: Any, guard: ExchangeGuard, on_doubt: Callable[[Any], None]) -> None:
         self.recovered_once = False
+        self._on_doubt = on_doubt
         self._exchange = exchange
         self._guard = guard
         self.state = OrderState(exchange, guard)
@@ -239,11 +241,18 @@ class OrderDesk:
             reason=f"{_what(intent)} on {intent.symbol} may exist",
             lifted_by="finding it or proving it absent (recover_orders())",
         )
+        self._on_doubt(self._exchange)
 
     def release(self, symbol: str) -> None:
         """Lift the restriction of an unknown order where none is left on `symbol`."""
         if not self.in_doubt(symbol):
             self._guard.interlock.lift("unknown_order", symbol)
+
+    def release_all(self) -> None:
+        """Lift the restriction of unknown orders wherever none is left; another process may have resolved them."""
+        for cause in self._guard.interlock.status().causes:
+            if cause.kind == "unknown_order" and cause.symbol is not None:
+                self.release(cause.symbol)
 
     def statistics(self) -> dict[str, Any]:
         """Return what became of the orders of this instance."""

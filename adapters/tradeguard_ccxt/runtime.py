@@ -109,7 +109,7 @@ class ExchangeGuard:
             interruptible=False,
         )
 
-    def component(self, circuit: Circuit) -> str:
+    def component(self, circuit: Circuit | str) -> str:
         """Return the name under which the monitor and the registry know a circuit."""
         return f"{self.exchange_id}.{circuit}"
 

@@ -76,5 +76,7 @@ class SyncMixin:
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Close the connections, and the state file where this instance opened it."""
         if "_guard_parts" in self.__dict__:
-            parts_of(self).desk.state.close()
+            parts = parts_of(self)
+            parts.flavour.stop()
+            parts.desk.state.close()
         return super().close(*args, **kwargs)  # type: ignore[misc]

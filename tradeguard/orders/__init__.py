@@ -1,5 +1,6 @@
 """Order safety: no order is placed twice and none is forgotten. Knows no exchange library."""
 
+from tradeguard.orders.declaring import declare
 from tradeguard.orders.driver import AsyncGateway, Gateway, JournalWriter, drive, drive_async, steady_time
 from tradeguard.orders.errors import (
     DuplicateIntentError,
@@ -57,6 +58,7 @@ __all__ = [
     "TradingRestrictedError",
     "Verdict",
     "Wait",
+    "declare",
     "drive",
     "drive_async",
     "resolve",
