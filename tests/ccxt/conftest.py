@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from tradeguard.simulator import SimulatedExchange
 from tradeguard.testing import ManualClock
-from tradeguard_ccxt import GuardConfig, GuardedExchange
+from tradeguard_ccxt import GuardConfig, GuardedExchange, async_support
 
 
 @pytest.fixture
@@ -24,10 +26,29 @@ def server(clock: ManualClock) -> Iterator[SimulatedExchange]:
         yield exchange
 
 
-@pytest.fixture
-def guarded(server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Make guarded binances on the server; keywords go to GuardConfig."""
-    made = []
+class Awaited:
+    """An asynchronous exchange that is called as a synchronous one: each coroutine is run to its end at once.
+
+    Args:
+        exchange: the asynchronous one.
+        runner: the event loop of the test.
+    """
+
+    def __init__(self, exchange: Any, runner: asyncio.Runner) -> None:
+        self._exchange = exchange
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._exchange, name)
+        if not inspect.iscoroutinefunction(value):
+            return value
+        return lambda *args, **kwargs: self._runner.run(value(*args, **kwargs))
+
+
+def make_guarded(
+    server: SimulatedExchange, clock: ManualClock, tmp_path: Path, facade: Any, made: list[Any]
+) -> Callable[..., Any]:
+    """Return what makes guarded binances on the server; keywords go to GuardConfig."""
 
     def make(*, timeout_ms: int = 300, config: dict[str, Any] | None = None, **guard: Any) -> Any:
         options = {
@@ -36,7 +57,7 @@ def guarded(server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> It
             "order_expiry": 5.0,
             "visibility_lag": 1.0,
         }
-        exchange = GuardedExchange(
+        exchange = facade(
             "binance",
             server.ccxt_config(timeout=timeout_ms, **(config or {})),
             guard=GuardConfig(**(options | guard)),
@@ -44,6 +65,40 @@ def guarded(server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> It
         made.append(exchange)
         return exchange
 
-    yield make
+    return make
+
+
+@pytest.fixture
+def guarded(server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Make guarded synchronous binances."""
+    made: list[Any] = []
+    yield make_guarded(server, clock, tmp_path, GuardedExchange, made)
     for exchange in made:
         exchange.close()
+
+
+@pytest.fixture
+def guarded_async(
+    server: SimulatedExchange, clock: ManualClock, tmp_path: Path
+) -> Iterator[Callable[..., Any]]:
+    """Make guarded asynchronous binances that are called as synchronous ones."""
+    made: list[Any] = []
+    with asyncio.Runner() as runner:
+
+        def facade(*args: Any, **kwargs: Any) -> Any:
+            exchange: Any = async_support.GuardedExchange(*args, **kwargs)
+            exchange.timeout_on_exit = 0
+            return Awaited(exchange, runner)
+
+        yield make_guarded(server, clock, tmp_path, facade, made)
+        for exchange in made:
+            exchange.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def flavoured(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Make guarded binances of both flavours, one after the other."""
+    make: Callable[..., Any] = request.getfixturevalue(
+        "guarded" if request.param == "sync" else "guarded_async"
+    )
+    return make
