@@ -7,8 +7,11 @@ from types import MappingProxyType
 
 from tradeguard.simulator.binance import BinanceDialect
 from tradeguard.simulator.dialect import Dialect
+from tradeguard.simulator.kraken import KrakenDialect
 
 __all__ = ["DIALECTS"]
 
-DIALECTS: Mapping[str, Callable[[], Dialect]] = MappingProxyType({"binance": BinanceDialect})
+DIALECTS: Mapping[str, Callable[[], Dialect]] = MappingProxyType(
+    {"binance": BinanceDialect, "kraken": KrakenDialect}
+)
 """What makes a fresh dialect, by ccxt's id of the exchange."""

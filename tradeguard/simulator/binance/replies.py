@@ -42,12 +42,12 @@ def error_reply(fault: Fault) -> HttpReply:
     """Return the error that a fault answers: Binance's JSON where it has a code, else a page."""
     if fault.code is None:
         return html_page(fault.status)
-    code, message = fault.code, fault.message
-    if isinstance(code, str):
-        code, message = -1000, code
+    if isinstance(fault.code, str):
+        return json_reply({"code": -1000, "msg": fault.code}, fault.status)
+    message = fault.message
     if message is None:
-        message = SERVER_MESSAGES.get(code, SERVER_MESSAGES[-1000])
-    return json_reply({"code": code, "msg": message}, fault.status)
+        message = SERVER_MESSAGES.get(fault.code, SERVER_MESSAGES[-1000])
+    return json_reply({"code": fault.code, "msg": message}, fault.status)
 
 
 def spoilt(reply: HttpReply, fault: Fault, now_ms: int) -> HttpReply:
