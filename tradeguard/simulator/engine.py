@@ -126,7 +126,8 @@ class Engine:
         """
         if not order.status.is_open:
             raise EngineRejection(Reason.UNKNOWN_ORDER)
-        book, former = self.books[order.request.symbol], (order.request, order.quantity)
+        book = self.books[order.request.symbol]
+        former = (order.request, order.quantity, order.updated_ms)
         request = replace(
             order.request,
             type=OrderType.LIMIT_MAKER if post_only else order.request.type,
@@ -138,7 +139,7 @@ class Engine:
         if request.quantity is None or request.quantity <= order.filled:
             raise EngineRejection(Reason.FILTER, "LOT_SIZE")
         self._withdraw(order, book)
-        order.request, order.quantity = request, request.quantity
+        order.request, order.quantity, order.updated_ms = request, request.quantity, self.now_ms
         try:
             if order.is_working:
                 self._start(order, book, OrderEventKind.AMENDED)
@@ -147,10 +148,9 @@ class Engine:
                 book.stops.append(order)
                 self.events.tell(OrderEventKind.AMENDED, order, self.now_ms)
         except EngineRejection:
-            order.request, order.quantity = former
+            order.request, order.quantity, order.updated_ms = former
             self._return(order, book)
             raise
-        order.updated_ms = self.now_ms
         self.settlement.tidy(order)
 
     def fill(self, order: Order) -> None:

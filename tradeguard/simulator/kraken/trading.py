@@ -11,6 +11,7 @@ from tradeguard.simulator.kraken.params import Params
 from tradeguard.simulator.kraken.serialise import description
 from tradeguard.simulator.orders import Order, OrderRequest
 from tradeguard.simulator.rejections import EngineRejection, Reason
+from tradeguard.simulator.symbol_book import SymbolBook
 
 __all__ = ["add_order", "add_order_batch", "amend_order", "cancel_all", "cancel_order", "cancel_order_batch"]
 
@@ -21,7 +22,7 @@ _MOST_CANCELS = 50
 
 def add_order(call: Call) -> object:
     """POST /0/private/AddOrder."""
-    request = order_request(call.params, call.book().feed.symbol)
+    request = _request(call.params, call.book())
     answer: dict[str, object] = {"descr": {"order": description(request)}}
     if call.params.flag("validate"):
         _check(call, request)
@@ -32,10 +33,10 @@ def add_order(call: Call) -> object:
 
 def add_order_batch(call: Call) -> object:
     """POST /0/private/AddOrderBatch: what is malformed refuses the whole, what is refused only itself."""
-    symbol, parts = call.book().feed.symbol, call.params.parts("orders")
+    book, parts = call.book(), call.params.parts("orders")
     if not _SMALLEST_BATCH <= len(parts) <= _BIGGEST_BATCH:
         raise invalid("orders")
-    requests = [order_request(part, symbol) for part in parts]
+    requests = [_request(part, book) for part in parts]
     return {"orders": [_added(call, request) for request in requests]}
 
 
@@ -76,6 +77,13 @@ def cancel_order_batch(call: Call) -> object:
 def cancel_all(call: Call) -> object:
     """POST /0/private/CancelAll."""
     return {"count": _canceled(call, call.venue.engine.register.open_orders(call.account))}
+
+
+def _request(params: Params, book: SymbolBook) -> OrderRequest:
+    request = order_request(params, book.feed.symbol)
+    if request.quantity is not None and request.quantity < book.rules.min_quantity:
+        raise KrakenError("EOrder:Order minimum not met")
+    return request
 
 
 def _added(call: Call, request: OrderRequest) -> dict[str, object]:
