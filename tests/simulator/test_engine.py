@@ -89,6 +89,27 @@ def test_refused_order_leaves_no_trace() -> None:
     assert engine.ledger.totals() == before
 
 
+def test_amended_order_takes_no_more_than_it_still_wants() -> None:
+    engine = steady()
+    order = engine.place("one", limit(Side.BUY, 3, 100))
+    engine.place("two", limit(Side.SELL, 1, 100))
+    engine.amend(order, quantity=Decimal("2.5"), price=Decimal("100.5"))
+    assert (order.filled, order.status) == (Decimal("2.5"), OrderStatus.FILLED)
+    assert order.locked == 0
+
+
+def test_order_cannot_be_amended_to_what_is_filled_already() -> None:
+    engine = steady()
+    order = engine.place("one", limit(Side.BUY, 3, 100))
+    engine.place("two", limit(Side.SELL, 1, 100))
+    with pytest.raises(EngineRejection, match="LOT_SIZE"):
+        engine.amend(order, quantity=Decimal(1))
+    engine.cancel(order)
+    with pytest.raises(EngineRejection) as caught:
+        engine.amend(order, quantity=Decimal(2))
+    assert caught.value.reason is Reason.UNKNOWN_ORDER
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=8), st.integers(0, 50))
 def test_outcome_does_not_depend_on_how_often_the_engine_is_called(steps: list[int], seed: int) -> None:

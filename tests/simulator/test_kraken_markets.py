@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ccxt
 import ccxt.async_support
+import ccxt.pro
 import pytest
 import requests
 
@@ -97,6 +98,9 @@ def test_closed_candles_are_exactly_the_recorded_ones(replay: ccxt.kraken) -> No
 def test_candles_since_a_time_begin_with_it(replay: ccxt.kraken) -> None:
     rows = replay.fetch_ohlcv("ETH/USD", "1m")
     assert replay.fetch_ohlcv("ETH/USD", "1m", since=rows[4][0]) == rows[4:]
+    answer = replay.public_get_ohlc({"pair": "ETHUSD", "since": str(rows[4][0] // 1000)})["result"]
+    assert [row[0] * 1000 for row in answer["XETHZUSD"]] == [row[0] for row in rows[5:]]
+    assert answer["last"] * 1000 == rows[-2][0]
 
 
 def test_longer_candles_are_aggregates(replay: ccxt.kraken, clock: ManualClock) -> None:
@@ -201,9 +205,8 @@ def test_config_leads_nowhere_but_here(kraken_exchange: SimulatedExchange) -> No
             return [text for one in value.values() for text in texts(one)]
         return [value] if isinstance(value, str) else []
 
-    client = ccxt.kraken(kraken_exchange.ccxt_config())
+    client = ccxt.pro.kraken(kraken_exchange.ccxt_config())
     assert {text.split("/")[2] for text in texts(client.urls["api"])} == {kraken_exchange.url.split("/")[2]}
-    client.close()
 
 
 async def test_async_client_reads_and_trades(kraken_exchange: SimulatedExchange) -> None:

@@ -49,7 +49,7 @@ def test_market_order_fills_and_tells_average_fee_and_trades(kraken: ccxt.kraken
     assert (order["status"], order["filled"], len(order["trades"])) == ("closed", 60.0, len(trades))
     assert sum(trade["cost"] for trade in trades) == pytest.approx(order["cost"])
     assert sum(trade["fee"]["cost"] for trade in trades) == pytest.approx(float(order["fee"]["cost"]))
-    assert {trade["order"] for trade in trades} == {order["id"]}
+    assert {(trade["order"], trade["takerOrMaker"]) for trade in trades} == {(order["id"], "taker")}
     assert kraken.fetch_order_trades(order["id"], params={"trades": order["trades"]}) == trades
 
 
@@ -167,6 +167,13 @@ def test_batch_places_what_it_can(kraken_exchange: SimulatedExchange, kraken: cc
     on_book = {order.client_order_id: order.order_id for order in kraken_exchange.orders()}
     assert list(on_book) == ["a", "b", "c"]
     assert [one["id"] for one in placed] == [on_book["a"], on_book["b"]]
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_batch_has_two_to_fifteen_orders(kraken: ccxt.kraken, count: int) -> None:
+    order = {"symbol": "ETH/BTC", "type": "limit", "side": "buy", "amount": 0.1, "price": 0.04}
+    with pytest.raises(ccxt.ExchangeError, match="Invalid arguments:orders"):
+        kraken.create_orders([order] * count)
 
 
 def test_amended_order_keeps_id_and_client_id(

@@ -109,6 +109,16 @@ def test_order_is_filled_before_anybody_looks(
     assert buy(binance, clientOrderId="gone")["id"] != found["id"]
 
 
+@pytest.mark.parametrize("kind", ["market", "stop"])
+def test_what_does_not_rest_is_left_as_it_is(
+    exchange: SimulatedExchange, binance: ccxt.binance, kind: str
+) -> None:
+    exchange.faults.add(Fault(FaultKind.LATE, "create", Phase.AFTER, delay=0, fills=True))
+    params = {"stopLossPrice": 0.03} if kind == "stop" else {}
+    binance.create_order("ETH/BTC", "market", "sell", 1, None, params)
+    assert exchange.orders()[0].status == ("NEW" if kind == "stop" else "FILLED")
+
+
 def test_resting_order_can_be_filled_by_hand(exchange: SimulatedExchange, binance: ccxt.binance) -> None:
     buy(binance, clientOrderId="mine")
     assert exchange.fill("mine").status == "FILLED"

@@ -7,7 +7,8 @@ from decimal import Decimal
 import ccxt
 import pytest
 
-from tradeguard.simulator import Fault, FaultKind, PayoutKind, Phase, SimulatedExchange
+from tradeguard.simulator import Balance, Fault, FaultKind, PayoutKind, Phase, SimulatedExchange
+from tradeguard.simulator.ledger import Ledger
 
 ADDRESS = "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"
 
@@ -65,6 +66,15 @@ def test_lost_answer_tells_not_whether_the_money_left(
     binance.withdraw("BTC", 1, ADDRESS)
     assert len(exchange.payouts()) == (2 if phase is Phase.AFTER else 1)
     assert exchange.requests.count("POST", "/withdraw/apply") == 2
+
+
+def test_what_leaves_is_not_lost_count_of() -> None:
+    ledger = Ledger()
+    ledger.open("one", {"BTC": Decimal(3)})
+    before = ledger.totals()
+    ledger.take_out("one", "BTC", Decimal(1))
+    assert ledger.totals() == before
+    assert ledger.balances("one")["BTC"] == Balance(Decimal(2), Decimal(0))
 
 
 def test_accounts_see_their_own_payouts_only(exchange: SimulatedExchange, binance: ccxt.binance) -> None:
