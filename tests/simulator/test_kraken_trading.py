@@ -199,6 +199,16 @@ def test_refused_amendment_changes_nothing(kraken_exchange: SimulatedExchange, k
     assert (kraken_exchange.orders(), kraken_exchange.balances()) == before
 
 
+def test_stop_order_is_amended_in_its_own_prices(kraken: ccxt.kraken) -> None:
+    stop = kraken.create_order("ETH/BTC", "limit", "sell", 1, 0.03, {"stopLossPrice": 0.035})
+    kraken.edit_order(stop["id"], "ETH/BTC", "limit", "sell", 2, 0.031, {"stopLossPrice": 0.034})
+    found = kraken.fetch_order(stop["id"])
+    assert (found["amount"], found["price"], found["stopLossPrice"]) == (2, 0.031, 0.034)
+    for order_id, params in ((stop["id"], {"postOnly": True}), (buy(kraken)["id"], {"stopLossPrice": 0.034})):
+        with pytest.raises(ccxt.InvalidOrder, match="Invalid arguments:price"):
+            kraken.edit_order(order_id, "ETH/BTC", "limit", "sell", 1, None, params)
+
+
 def test_orders_are_canceled_one_by_one_by_batch_and_all(kraken: ccxt.kraken) -> None:
     ids = [buy(kraken)["id"] for _ in range(5)]
     counts = [

@@ -128,13 +128,7 @@ class Engine:
             raise EngineRejection(Reason.UNKNOWN_ORDER)
         book = self.books[order.request.symbol]
         former = (order.request, order.quantity, order.updated_ms)
-        request = replace(
-            order.request,
-            type=OrderType.LIMIT_MAKER if post_only else order.request.type,
-            quantity=order.request.quantity if quantity is None else quantity,
-            price=order.request.price if price is None else price,
-            stop_price=order.request.stop_price if stop_price is None else stop_price,
-        )
+        request = _amended(order.request, quantity, price, stop_price, post_only=post_only)
         self.check(request)
         if request.quantity is None or request.quantity <= order.filled:
             raise EngineRejection(Reason.FILTER, "LOT_SIZE")
@@ -278,6 +272,32 @@ class Engine:
             # The price has run away from what was set aside: the exchange lets such an order expire.
             self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)
         self.settlement.tidy(order)
+
+
+def _amended(
+    request: OrderRequest,
+    quantity: Decimal | None,
+    price: Decimal | None,
+    stop_price: Decimal | None,
+    *,
+    post_only: bool,
+) -> OrderRequest:
+    """Return the request with what is not None put in place.
+
+    Raises:
+        EngineRejection: an order of its type has no such price, or cannot be post-only.
+    """
+    kind = request.type
+    lacks = (price is not None and not kind.is_priced) or (stop_price is not None and not kind.is_stop)
+    if lacks or (post_only and (kind.is_stop or not kind.is_priced)):
+        raise EngineRejection(Reason.FILTER, "PRICE_FILTER")
+    return replace(
+        request,
+        type=OrderType.LIMIT_MAKER if post_only else kind,
+        quantity=request.quantity if quantity is None else quantity,
+        price=request.price if price is None else price,
+        stop_price=request.stop_price if stop_price is None else stop_price,
+    )
 
 
 def _opposite(side: Side) -> Side:
