@@ -94,13 +94,15 @@ def test_ccxt_keeps_its_own_nonces_on_the_systems_clock(connect: Connect) -> Non
 def test_order_post_fails_and_the_book_tells_whether_it_was_accepted(
     kraken_exchange: SimulatedExchange, connect: Connect, kind: FaultKind, phase: Phase
 ) -> None:
-    client = connect(kraken_exchange, timeout=150 if kind is FaultKind.HUNG else 2000)
+    client = connect(kraken_exchange)
     client.load_markets()
     kraken_exchange.faults.add(Fault(kind, "create", phase))
+    client.timeout = 400 if kind is FaultKind.HUNG else 2000
     try:
         assert buy(client, clientOrderId="one")["id"] is None
     except ccxt.BaseError:
         assert kind in (FaultKind.DROPPED, FaultKind.HUNG)
+    client.timeout = 2000
     assert [one.client_order_id for one in kraken_exchange.orders()] == ["one"] * (phase is Phase.AFTER)
     assert buy(client, clientOrderId="two")["id"] is not None
 

@@ -42,9 +42,10 @@ def test_client_sees_a_failure_of_any_kind_and_the_order_comes_later(
     shown: dict[str, Any],
     error: type[Exception] | None,
 ) -> None:
-    client = connect(exchange, timeout=150 if shown.get("shown") == "hung" else 2000)
+    client = connect(exchange)
     client.load_markets()
     exchange.faults.add(Fault(LATE, "create", delay=2, **shown))
+    client.timeout = 400 if shown.get("shown") == "hung" else 2000
     if error is None:
         assert buy(client)["id"] is None
     else:
