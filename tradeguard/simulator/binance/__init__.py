@@ -1,5 +1,5 @@
 """Binance's spot protocol."""
 
-from tradeguard.simulator.binance.protocol import BinanceProtocol
+from tradeguard.simulator.binance.dialect import BinanceDialect
 
-__all__ = ["BinanceProtocol"]
+__all__ = ["BinanceDialect"]

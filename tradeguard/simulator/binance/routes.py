@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from tradeguard.simulator.binance import lookups, market_data, trading
+from tradeguard.simulator.binance import lookups, market_data, trading, wallet
 from tradeguard.simulator.binance.call import Endpoint, Handler
 from tradeguard.simulator.binance.exchange_info import exchange_info
 from tradeguard.simulator.binance.params import Params
@@ -160,6 +160,20 @@ ROUTES = _table(
         ),
         _signed("GET", f"{_API}/account", EndpointGroup.ACCOUNT, lookups.account, "omitZeroBalances", 20),
         _signed("GET", "/sapi/v1/asset/tradeFee", EndpointGroup.ACCOUNT, lookups.trade_fee, "symbol"),
+        _signed(
+            "POST",
+            "/sapi/v1/capital/withdraw/apply",
+            EndpointGroup.PAYOUT,
+            wallet.withdraw,
+            "coin withdrawOrderId network address addressTag amount transactionFeeFlag name walletType",
+        ),
+        _signed(
+            "POST",
+            "/sapi/v1/asset/transfer",
+            EndpointGroup.PAYOUT,
+            wallet.transfer,
+            "type asset amount fromSymbol toSymbol",
+        ),
     )
 )
 """Every endpoint, by method and path."""
