@@ -1,4 +1,4 @@
-"""A power failure may take back what did not wait for the disk: how an order ended, and nothing that a send followed."""
+"""A power failure may take back how an order ended, which waits for no disk, and nothing that a send followed."""
 
 from __future__ import annotations
 
