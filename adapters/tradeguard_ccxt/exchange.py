@@ -53,6 +53,10 @@ class GuardedExchange:
         ConfigurationException: an unknown exchange, or a bad or unusable setting.
     """
 
+    if TYPE_CHECKING:  # what the ccxt class behind it gives
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __new__(
         cls,
         exchange: Any = None,
