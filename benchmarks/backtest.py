@@ -15,7 +15,7 @@ from tradeguard_backtrader import guard_broker, guard_feed
 
 __all__ = ["run"]
 
-_BARS = 1_000
+_BARS = 5_000
 
 
 class Crossing(bt.Strategy):  # type: ignore[misc]
@@ -44,9 +44,7 @@ def run(results: Results, rounds: int) -> None:
         "backtrader": _running(bt.feeds.PandasData, bt.brokers.BackBroker),
     }
     goals = (Goal("backtrader", 1.05),)
-    results.add(
-        measure(f"a backtest of {_BARS:,} bars", contenders, goals=goals, number=1, rounds=3 * rounds)
-    )
+    results.add(measure(f"a backtest of {_BARS:,} bars", contenders, goals=goals, number=1, rounds=rounds))
 
 
 def _running(feed: Any, broker: Any) -> Contender:

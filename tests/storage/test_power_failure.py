@@ -19,12 +19,13 @@ FRAME = 24 + 4096  # a page in the log, with its header (https://www.sqlite.org/
 @pytest.mark.parametrize(
     ("changes", "waits"),
     [
-        ({"status": IntentStatus.SENT, "attempts": 1}, True),
+        ({"status": IntentStatus.SENT, "attempts": 2}, True),
         ({"status": IntentStatus.PLACED, "order_id": "1"}, False),
         ({"status": IntentStatus.REJECTED}, False),
         ({"status": IntentStatus.UNKNOWN}, False),
         ({"status": IntentStatus.PLACED, "order_id": "1", "accept_until": None}, True),
         ({"status": IntentStatus.UNKNOWN, "accept_until": None}, True),
+        ({"status": IntentStatus.ABSENT}, True),  # it was UNKNOWN
     ],
 )
 def test_what_a_send_follows_or_nobody_could_find_out_again_waits_for_the_disk(
@@ -32,12 +33,14 @@ def test_what_a_send_follows_or_nobody_could_find_out_again_waits_for_the_disk(
 ) -> None:
     """Without a bound on its acceptance an order can never be proved absent, so its end is not risked."""
     waited: list[str] = []
-    journal.add(make_intent())
+    was = IntentStatus.UNKNOWN if changes["status"] is IntentStatus.ABSENT else IntentStatus.SENT
+    before = make_intent(status=was, attempts=1)
+    journal.add(before)
     event.listen(
         journal._database._durable, "before_cursor_execute", lambda *arguments: waited.append(arguments[2])
     )
-    journal.update(make_intent(**changes), expected=make_intent())
-    assert journal.get("tg-1") == make_intent(**changes)
+    journal.update(before.replace(**changes), expected=before)
+    assert journal.get("tg-1") == before.replace(**changes)
     assert [statement.split()[0] for statement in waited] == (["UPDATE"] if waits else []) + ["SELECT"]
 
 

@@ -105,7 +105,7 @@ class SqlJournal:
             JournalError: it is not in the journal, or could not be made durable.
         """
         doing = f"updating order {intent.client_order_id!r}"
-        lend = self._database.connect if _must_be_durable(intent) else self._database.transaction
+        lend = self._database.connect if _must_be_durable(intent, expected) else self._database.transaction
         with lend(JournalError, doing) as connection:
             row = self._encode(intent)
             # SQLAlchemy would set every column that it is given a value for.
@@ -200,9 +200,10 @@ class SqlJournal:
         }
 
 
-def _must_be_durable(intent: OrderIntent) -> bool:
-    """Tell what waits for the disk: all that a send follows, and all that nobody could find out again."""
-    return intent.status is IntentStatus.SENT or intent.accept_until is None
+def _must_be_durable(intent: OrderIntent, expected: OrderIntent | None) -> bool:
+    """Tell what waits for the disk: all that a send follows, and all that nobody might find out again."""
+    was_in_doubt = expected is not None and expected.status is IntentStatus.UNKNOWN
+    return intent.status is IntentStatus.SENT or intent.accept_until is None or was_in_doubt
 
 
 def _number(name: str, value: float | None) -> float | None:
