@@ -15,7 +15,7 @@ from tradeguard_backtrader import guard_broker, guard_feed
 
 __all__ = ["run"]
 
-_BARS = 5_000
+_BARS = 2_000
 
 
 class Crossing(bt.Strategy):  # type: ignore[misc]
