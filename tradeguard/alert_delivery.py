@@ -38,6 +38,7 @@ class AlertDelivery:
         capacity: alerts that may wait for one function; further ones are dropped and counted.
 
     Attributes:
+        channels: the ways to the functions; empty where no alert is wanted.
         dropped: alerts lost because a function's queue was full.
         failed: alerts whose function raised.
     """
@@ -47,19 +48,14 @@ class AlertDelivery:
         self._lock = threading.RLock()  # a signal handler may come by here too
         self.dropped = Tally()
         self.failed = Tally()
-        self._channels: tuple[_Channel, ...] = ()
+        self.channels: tuple[_Channel, ...] = ()
         self._exit_hook: Callable[[], bool] | None = None
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is any function to tell."""
-        return bool(self._channels)
 
     def add(self, function: AlertFunction) -> None:
         """Tell `function` of every alert from now on; one that is told already is not told twice."""
         with self._lock:
-            if all(channel.function != function for channel in self._channels):
-                self._channels = (*self._channels, self._channel(function))
+            if all(channel.function != function for channel in self.channels):
+                self.channels = (*self.channels, self._channel(function))
             if self._exit_hook is None:
                 self._exit_hook = partial(_flush_at_exit, weakref.ref(self))
                 atexit.register(self._exit_hook)
@@ -71,18 +67,18 @@ class AlertDelivery:
     def remove(self, function: AlertFunction) -> None:
         """Tell `function` no more; what it was sent already is still delivered."""
         with self._lock:
-            self._channels = tuple(channel for channel in self._channels if channel.function != function)
+            self.channels = tuple(channel for channel in self.channels if channel.function != function)
 
     def send(self, alert: Alert) -> None:
         """Queue `alert` for every function; returns at once."""
-        for channel in self._channels:
+        for channel in self.channels:
             channel.put(alert)
 
     def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until everything queued was delivered; return whether it was."""
         deadline = time.monotonic() + timeout
         # Every one is asked, though one that hangs has used up the time: the others delivered meanwhile.
-        idle = [channel.wait(max(deadline - time.monotonic(), 0.0)) for channel in self._channels]
+        idle = [channel.wait(max(deadline - time.monotonic(), 0.0)) for channel in self.channels]
         return all(idle)
 
 

@@ -87,7 +87,7 @@ class Alerting:
     ) -> bool:
         """Send an alert unless one of its kind is cooling down; return whether any function is sent it."""
         now = self._clock.monotonic()
-        if not (self.delivery.wanted and self._gate.admit(alert_type, component, error_type, now)):
+        if not (self.delivery.channels and self._gate.admit(alert_type, component, error_type, now)):
             return False
         sighting = Sighting(self._clock.time(), component, error_type, "", message, severity, context, None)
         self._send(alert_type, message, sighting)

@@ -6,8 +6,7 @@ Only remaining times are kept: a monotonic time means nothing to another process
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tradeguard.bounds import refuse, require_flag, require_int, require_number
 from tradeguard.breaker_config import CircuitBreakerState
@@ -15,8 +14,7 @@ from tradeguard.breaker_config import CircuitBreakerState
 __all__ = ["MachineSnapshot"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineSnapshot:
+class MachineSnapshot(NamedTuple):
     """What outlives a restart; times are remaining seconds.
 
     Attributes:
@@ -39,7 +37,7 @@ class MachineSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as JSON can hold it."""
-        return {**asdict(self), "state": self.state.value}
+        return {**self._asdict(), "state": self.state.value}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -48,7 +46,7 @@ class MachineSnapshot:
         Raises:
             ConfigurationException: if a field is missing or makes no sense.
         """
-        known: dict[str, Any] = {name: fields.get(name) for name in cls.__slots__}
+        known: dict[str, Any] = {name: fields.get(name) for name in cls._fields}
         if known["state"] not in list(CircuitBreakerState):
             refuse("state", known["state"], f"one of {', '.join(CircuitBreakerState)}")
         require_flag("forced", known["forced"])

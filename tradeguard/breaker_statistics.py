@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradeguard.breaker_config import CircuitBreakerState
 from tradeguard.tally import Tally
@@ -10,8 +10,7 @@ from tradeguard.tally import Tally
 __all__ = ["BreakerCounts", "CircuitBreakerStatistics"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitBreakerStatistics:
+class CircuitBreakerStatistics(NamedTuple):
     """What a circuit has seen since it was made; `reset` leaves the totals alone.
 
     Attributes:

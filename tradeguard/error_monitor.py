@@ -95,9 +95,9 @@ class ErrorMonitor:
         )
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("%s in %s: %s: %s", severity, component, row[2], redact(row[4]))
-        if self._listeners:
+        if self._listeners.functions:
             self._listeners.tell(Sighting(*row).record())
-        if self._delivery.wanted:
+        if self._delivery.channels:
             self._alerting.check(row, now, recent, component_recent)
 
     def record_rescue(
@@ -118,7 +118,7 @@ class ErrorMonitor:
         """
         timestamp = self._statistics.add_rescue(kind)
         _logger.debug("rescued by %s in %s: %s", kind, component, operation)
-        if self._listeners:
+        if self._listeners.functions:
             self._listeners.tell(
                 RescueRecord(
                     timestamp=timestamp,
@@ -140,7 +140,7 @@ class ErrorMonitor:
         )
         self._statistics.set_circuit(record.circuit, record.new_state)
         _logger.debug("circuit %s: %s -> %s", record.circuit, record.old_state, record.new_state)
-        if self._listeners:
+        if self._listeners.functions:
             self._listeners.tell(record)
 
     def get_error_statistics(self) -> dict[str, Any]:

@@ -10,9 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tradeguard.bounds import require_int, require_number
 from tradeguard.clock import SYSTEM_CLOCK, Clock
@@ -23,8 +22,7 @@ __all__ = ["CachedValue", "FallbackCache"]
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class CachedValue(Generic[T_co]):
+class CachedValue(NamedTuple, Generic[T_co]):
     """A value of the past.
 
     Attributes:

@@ -10,9 +10,8 @@ import operator
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import WRAPPER_UPDATES, partial, wraps
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 from tradeguard.bounds import refuse, require_callable, require_flag, require_number
 from tradeguard.callables import (
@@ -42,8 +41,7 @@ T = TypeVar("T")
 _UNGUARDED: Final[AbstractContextManager[None]] = nullcontext()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardStatistics:
+class GuardStatistics(NamedTuple):
     """What a guard has done since it was made.
 
     Attributes:
@@ -137,7 +135,7 @@ class Guard:
         self.timeout = min((bound for bound in bounds if bound is not None), default=None)
         self._workers = Workers(name)
         self._lock = threading.RLock()  # a signal handler may come by here too
-        self._counts = dict.fromkeys(GuardStatistics.__slots__, 0)
+        self._counts = dict.fromkeys(GuardStatistics._fields, 0)
         self._happy_path = HappyPath(self._manager, self.breaker, self.count)
         if self.breaker is not None and monitor is not None:
             self.breaker.add_listener(monitor.record_transition)

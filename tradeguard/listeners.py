@@ -18,28 +18,26 @@ class Listeners:
     """A set of functions of one argument; safe for several threads.
 
     Attributes:
+        functions: the listeners, in the order of their adding.
         failed: how often a listener raised.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may come by here too
-        self._listeners: tuple[Callable[[Any], object], ...] = ()
+        self.functions: tuple[Callable[[Any], object], ...] = ()
         self._running = threading.local()
         self.failed = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
 
     def add(self, listener: Callable[[Any], object]) -> None:
         """Tell `listener` from now on; an equal one is not added twice."""
         with self._lock:
-            if listener not in self._listeners:
-                self._listeners = (*self._listeners, listener)
+            if listener not in self.functions:
+                self.functions = (*self.functions, listener)
 
     def remove(self, listener: Callable[[Any], object]) -> None:
         """Tell `listener` no more; one that was never added is none."""
         with self._lock:
-            self._listeners = tuple(known for known in self._listeners if known != listener)
+            self.functions = tuple(known for known in self.functions if known != listener)
 
     def tell(self, record: object) -> None:
         """Tell every listener in the order of their adding; one that raises is counted, logged and passed over.
@@ -48,7 +46,7 @@ class Listeners:
         would never end; the others are.
         """
         running: list[Callable[[Any], object]] = self._running.__dict__.setdefault("stack", [])
-        for listener in self._listeners:
+        for listener in self.functions:
             if listener in running:
                 continue
             running.append(listener)

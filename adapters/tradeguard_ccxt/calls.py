@@ -54,9 +54,10 @@ async def run(
         raise final from final.__cause__
     finally:
         ORDER_WIRE.reset(token)
-    if operation.kind is Kind.READ:
-        symbols = _symbols(exchange, operation, symbol, result)
-        guard.keep(operation, symbols, _key(exchange, operation, args, kwargs), result)
+    if operation.kind is Kind.READ and guard.config.age_limit(operation.name) > 0:
+        guard.cache.put(_key(exchange, operation, args, kwargs), result)
+        if not guard.interlock.is_clear:
+            guard.trust(_symbols(exchange, operation, symbol, result))
     return result
 
 

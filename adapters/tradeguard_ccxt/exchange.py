@@ -8,7 +8,7 @@ what the request means, keep good results, and serve them when a read finally fa
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -37,20 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncGuardedExchange", "GuardedExchange", "ProGuardedExchange"]
 
+_REPETITION = ("maxRetriesOnFailure", "maxRetriesOnFailureDelay")
+_REPETITION_PARAMS = frozenset(
+    {*_REPETITION, "defaultMaxRetriesOnFailure", "defaultMaxRetriesOnFailureDelay", "callerMethodName"}
+)
 _SECRETS = ("apiKey", "secret", "password", "privateKey", "token", "login", "twofa", "walletAddress", "uid")
 _NOT_COPIED = frozenset({"_guard_parts", "_guard_throttle", "milliseconds"})
 
 
 class GuardedExchange:
     """A ccxt exchange that survives its exchange: `GuardedExchange("binance", {...})` is a `ccxt.binance`.
-
-    Attributes:
-        guard_config: how it is guarded.
-        guard_monitor: the error monitor.
-        guard_circuits: the circuit breakers by name: `market_data`, `account` and `trading`.
-        interlock: what may be traded right now, and why not.
-        order_journal: the intents of this account.
-        state_store: the state file, or None while it is not open.
 
     Args:
         exchange: a ccxt id such as `"binance"`, or a class of `ccxt`, `ccxt.async_support` or `ccxt.pro`.
@@ -61,12 +57,9 @@ class GuardedExchange:
         ConfigurationException: an unknown exchange, or a bad or unusable setting.
     """
 
-    guard_config: GuardConfig
-    guard_monitor: ErrorMonitor
-    guard_circuits: Mapping[str, CircuitBreaker]
-    interlock: Interlock
-    order_journal: OrderJournal
-    state_store: StateStore | None
+    if TYPE_CHECKING:  # what the ccxt class behind it gives
+
+        def __getattr__(self, name: str) -> Any: ...
 
     _ccxt_module: ClassVar[str] = "ccxt"  # whose exchanges ids stand for
 
@@ -109,13 +102,45 @@ class GuardedExchange:
         """Return the guarded class of a ccxt id or class; one and the same at each call."""
         return _guarded_class(exchange_class(exchange, cls._ccxt_module))
 
-    # ccxt's constructor turns each public attribute with an underscore into a camelCase twin and would freeze the value
-    # of a property. What is looked up here is not in `dir()`, so it is left alone.
-    def __getattr__(self, name: str) -> Any:
-        parts = self.__dict__.get("_guard_parts")
-        if parts is not None and name in _PARTS:
-            return _PARTS[name](parts)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @property
+    def guard_config(self) -> GuardConfig:
+        """How it is guarded."""
+        return parts_of(self).guard.config
+
+    @property
+    def guard_monitor(self) -> ErrorMonitor:
+        """The error monitor."""
+        return parts_of(self).guard.monitor
+
+    @property
+    def guard_circuits(self) -> Mapping[str, CircuitBreaker]:
+        """The circuit breakers by name: `market_data`, `account` and `trading`."""
+        return {str(name): breaker for name, breaker in parts_of(self).guard.circuits.items()}
+
+    @property
+    def interlock(self) -> Interlock:
+        """What may be traded right now, and why not."""
+        return parts_of(self).guard.interlock
+
+    @property
+    def order_journal(self) -> OrderJournal:
+        """The intents of this account."""
+        return parts_of(self).desk.state.journal()
+
+    @property
+    def state_store(self) -> StateStore | None:
+        """The state file, or None while it is not open."""
+        return parts_of(self).desk.state.store
+
+    def __dir__(self) -> list[str]:
+        """Return the names without those of the properties.
+
+        ccxt's constructor gives every name with an underscore a camelCase twin, and would freeze what a property is
+        then. (A `__getattr__` would hide them too, but with one, Python cannot specialise any look-up on the instance,
+        and ccxt makes hundreds in a call.)
+        """
+        own = vars(GuardedExchange)
+        return [name for name in super().__dir__() if not isinstance(own.get(name), property)]
 
     def guard_statistics(self) -> dict[str, Any]:
         """Return calls, attempts, retries, fallbacks, failures, limits, circuits and orders."""
@@ -178,6 +203,9 @@ class GuardedExchange:
         defaultValue: Any = None,  # noqa: N803
     ) -> Any:
         """Read an option; ccxt's own blind repetition of failed requests, orders included, is off."""
+        # Asked twice at each request, for microseconds; there is nothing to look for where the params name none of it.
+        if optionName in _REPETITION and type(params) is dict and _REPETITION_PARAMS.isdisjoint(params):
+            return [0, params]
         value, rest = super().handle_option_integer_and_params(params, methodName, optionName, defaultValue)  # type: ignore[misc]
         return [0 if optionName == "maxRetriesOnFailure" else value, rest]
 
@@ -221,16 +249,6 @@ class ProGuardedExchange(AsyncGuardedExchange):
 
 
 _FACADES = (GuardedExchange, AsyncGuardedExchange, ProGuardedExchange)
-
-
-_PARTS: Mapping[str, Callable[[Parts], Any]] = {
-    "guard_config": lambda parts: parts.guard.config,
-    "guard_monitor": lambda parts: parts.guard.monitor,
-    "guard_circuits": lambda parts: {str(name): breaker for name, breaker in parts.guard.circuits.items()},
-    "interlock": lambda parts: parts.guard.interlock,
-    "order_journal": lambda parts: parts.desk.state.journal(),
-    "state_store": lambda parts: parts.desk.state.store,
-}
 
 
 def _bare(target: type, generated: bool) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = [
     "CURRENT",
@@ -58,8 +59,7 @@ class Operation:
     circuit: Circuit
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(NamedTuple):
     """The operation that is running: the outermost names it, the innermost treats it.
 
     Attributes:

@@ -167,8 +167,8 @@ class ExchangeGuard:
         self.tally.add("attempts")
         if request.attempts > 1:
             self.tally.add("retries")
-        if request.wire is not ORDER_WIRE.get():
-            request.wire = Wire()
+            if request.wire is not ORDER_WIRE.get():
+                request.wire = Wire()
 
     def wants_resync(self, request: Request, error: ccxt.BaseError) -> bool:
         """Whether to read the exchange's clock and try a read once more, since it refused our timestamp."""
@@ -211,7 +211,7 @@ class ExchangeGuard:
             ccxt.NullResponse, ccxt.BadResponse: the answer to a read is empty, HTML or cut short.
         """
         operation = request.operation
-        if operation.kind is not Kind.WRITE:
+        if not isinstance(result, dict | list) and operation.kind is not Kind.WRITE:
             _require_data(result, self.exchange_id, request.name, request.wire.status)
         if operation.circuit is not Circuit.MARKET_DATA:
             self.interlock.lift("authentication")
@@ -271,14 +271,10 @@ class ExchangeGuard:
 
     # -- results and fallbacks --------------------------------------------------------------------------------
 
-    def keep(
-        self, operation: Operation, symbols: Sequence[str], key: tuple[Any, ...], result: object
-    ) -> None:
-        """Remember a live result, and lift what stale market data of `symbols` had restricted."""
-        if self.config.age_limit(operation.name) > 0:
-            self.cache.put(key, result)
-            for symbol in symbols:
-                self.interlock.lift("stale_data", symbol)
+    def trust(self, symbols: Sequence[str]) -> None:
+        """Lift what stale market data of `symbols` had restricted, since live data came."""
+        for symbol in symbols:
+            self.interlock.lift("stale_data", symbol)
 
     def distrust(self, symbols: Sequence[str], age: float) -> None:
         """Let no entry be made on market data of `symbols` that is `age` seconds old."""

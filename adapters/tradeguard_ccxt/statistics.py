@@ -1,10 +1,10 @@
-"""Counters of a guarded exchange, exact under threads."""
+"""Counters of a guarded exchange, exact under threads; a healthy call takes no lock for them."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from typing import Any
+
+from tradeguard.tally import Tally as Counter
 
 __all__ = ["Tally"]
 
@@ -13,15 +13,18 @@ class Tally:
     """Named counters."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._counters: dict[str, Counter] = {}
 
-    def add(self, name: str, n: int = 1) -> None:
-        """Count `name` once, or `n` times."""
-        with self._lock:
-            self._counts[name] += n
+    def add(self, name: str) -> None:
+        """Count `name` once."""
+        counter = self._counters.get(name)
+        if (
+            counter is None
+        ):  # `setdefault` is one step: of two threads that come here at once, both get the same
+            counter = self._counters.setdefault(name, Counter())
+        counter.increment()
 
     def read(self, *names: str) -> dict[str, Any]:
         """Return the counters of these names, 0 for what was never counted."""
-        with self._lock:
-            return {name: self._counts[name] for name in names}
+        known = ((name, self._counters.get(name)) for name in names)
+        return {name: 0 if counter is None else counter.value() for name, counter in known}

@@ -116,6 +116,30 @@ def test_camel_case_names_are_guarded_too(server: SimulatedExchange) -> None:
             assert getattr(made, camel).__func__ is getattr(type(made), snake)
 
 
+def test_what_the_guard_adds_has_no_camel_case_twin_and_slows_no_look_up(server: SimulatedExchange) -> None:
+    """ccxt would freeze a twin's value at construction; a `__getattr__` would make every look-up of ccxt's slower."""
+    made: Any = GuardedExchange("binance", server.ccxt_config())
+    twins = ("guardConfig", "guardMonitor", "guardCircuits", "orderJournal", "stateStore")
+    assert not any(hasattr(made, twin) for twin in twins)
+    assert not hasattr(type(made), "__getattr__")
+    assert made.state_store is None
+    assert set(made.guard_circuits) == {"market_data", "account", "trading"}
+
+
+@pytest.mark.parametrize("name", ["maxRetriesOnFailure", "maxRetriesOnFailureDelay"])
+def test_options_of_repetition_leave_the_request_as_ccxt_takes_them_out(
+    server: SimulatedExchange, name: str
+) -> None:
+    """Nothing is repeated by ccxt, wherever the option stands, and nothing of it is sent to the exchange."""
+    made: Any = GuardedExchange("binance", server.ccxt_config(options={name: 5}))
+    ask = made.handle_option_integer_and_params
+    given = {"symbol": "ETHBTC"}
+    assert ask(given, "ticker/24hr", "maxRetriesOnFailure", 0) == [0, given]
+    assert ask(given | {name: 5}, "ticker/24hr", name, 0)[1] == given
+    assert ask([given], "ticker/24hr", "maxRetriesOnFailure", 0) == [0, [given]]
+    assert ask({"recvWindow": 7}, "fetchOrder", "recvWindow", 5) == [7, {}]
+
+
 def test_an_unknown_exchange_is_named_with_those_that_come_close() -> None:
     with pytest.raises(ConfigurationException, match=r"'binanc'.*did you mean binance"):
         GuardedExchange("binanc")

@@ -20,10 +20,10 @@ def test_every_listener_is_told_in_the_order_of_adding() -> None:
 
 def test_an_equal_listener_is_added_once_and_can_be_removed() -> None:
     listeners, told = Listeners(), list[object]()
-    assert not listeners
+    assert not listeners.functions
     listeners.add(told.append)
     listeners.add(told.append)
-    assert listeners
+    assert listeners.functions
     listeners.tell(1)
     listeners.remove(told.append)
     listeners.remove(told.append)

@@ -117,6 +117,11 @@ class Interlock:
             self._changed()
         return lifted is not None
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing restricts anything."""
+        return not self._causes
+
     def stands(self, kind: str, symbol: str | None = None) -> bool:
         """Whether the cause of this kind and symbol stands."""
         return (kind, symbol) in self._causes

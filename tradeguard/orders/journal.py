@@ -14,6 +14,8 @@ __all__ = ["OrderJournal"]
 class OrderJournal(Protocol):
     """Order intents of one account at one exchange, durable when a call returns.
 
+    How an order ended (any status but SENT) may be durable a little later, if it can be looked up again.
+
     Safe for several threads and several processes at once.
     """
 

@@ -22,8 +22,9 @@ class Database:
     """Connections to one state, for any number of threads, and safe over a fork.
 
     Orders use `connect`: each statement is its own transaction, on disk when it returns (`synchronous=FULL`).
-    Observations use `transaction`: one transaction a block, which a power failure may take back whole
-    (`synchronous=NORMAL`; `synchronous_commit=off` on PostgreSQL), but no crash of the process.
+    Observations, and ends of orders that can be looked up again, use `transaction`: one transaction a block, which
+    a power failure may take back whole (`synchronous=NORMAL`; `synchronous_commit=off` on PostgreSQL), but no
+    crash of the process.
 
     SQLite has one writer at a time. Threads of this process queue at a lock, which hands over at once, where
     SQLite's own waiting sleeps and polls; it also lets a fork wait until no connection is in use.
