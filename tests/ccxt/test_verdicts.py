@@ -10,14 +10,14 @@ import ccxt
 import pytest
 
 from tradeguard.orders import IntentStatus, OrderIntent, Verdict
-from tradeguard_ccxt.facts import CAUTIOUS, EXCHANGE_FACTS, ExchangeFacts
+from tradeguard_ccxt.facts import CAUTIOUS, EXCHANGE_FACTS, ExchangeFacts, MarketKind
 from tradeguard_ccxt.failures import Answer, classify
 from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list
 from tradeguard_ccxt.verdicts import outcome_is_known, verdict_of_answer, verdict_of_error
 from tradeguard_ccxt.wire import Wire
 
 NOW = 1_700_000_000.0
-BINANCE = EXCHANGE_FACTS["binance"]
+BINANCE = EXCHANGE_FACTS["binance", MarketKind.SPOT]
 CREATED = datetime.fromtimestamp(NOW, UTC)
 INTENT = OrderIntent(
     client_order_id="mine",
