@@ -96,7 +96,7 @@ async def _make(ask: Ask, each: LookUp, ticket: OrderTicket, moment: Moment) -> 
     if each.by is By.CLIENT_ID:
         try:
             with expecting(ccxt.OrderNotFound):
-                order = await ask(each.method, client_id, symbol)
+                order = _fresh(await ask(each.method, client_id, symbol))
         except ccxt.OrderNotFound:
             return LookUpOutcome(absent=True)
         return match_by_client_id(order, ticket, moment.offset_ms())
@@ -106,10 +106,21 @@ async def _make(ask: Ask, each: LookUp, ticket: OrderTicket, moment: Moment) -> 
     if each.since:
         since_ms = recent_since_ms(ticket.intent, moment.offset_ms())
         params[each.since] = _written(since_ms, each.since_unit)
-    orders: Sequence[Mapping[str, Any]] = await ask(each.method, symbol, None, each.limit, params)
+    orders: Sequence[Mapping[str, Any]] = _fresh(await ask(each.method, symbol, None, each.limit, params))
     seen = match_in_list(orders, ticket, moment.offset_ms())
     is_full = each.page is not None and len(orders) >= each.page
     return LookUpOutcome() if seen.absent and is_full else seen
+
+
+def _fresh(answer: Any) -> Any:
+    """Return an answer that the exchange has just given.
+
+    Raises:
+        ccxt.BadResponse: it is from the cache, which the user may have asked for.
+    """
+    if getattr(answer, "is_stale", False):
+        raise ccxt.BadResponse("an answer from the cache proves nothing of an order")
+    return answer
 
 
 async def _is_over(ask: Ask, ticket: OrderTicket, moment: Moment) -> bool:
@@ -125,7 +136,7 @@ async def _is_over(ask: Ask, ticket: OrderTicket, moment: Moment) -> bool:
     if expiry is None or not expiry.asks_clock or moment.began < over_at:
         return True  # before that moment, absence follows from a refusal and not from the expiry
     behind = max(0.0, -moment.offset_ms(), -moment.offset_sent_ms) / 1000  # stamps were set forward by it
-    told_ms = await ask("fetch_time")
+    told_ms = _fresh(await ask("fetch_time"))
     return isinstance(told_ms, int | float) and told_ms / 1000 >= over_at + behind
 
 

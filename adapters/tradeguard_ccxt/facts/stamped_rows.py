@@ -249,7 +249,7 @@ HTX_INVERSE = ExchangeFacts(
     client_id=ClientId(
         params=("client_order_id", "clientOrderId"),
         sent_as="client_order_id",
-        form=IdForm(style=IdStyle.INTEGER, bits=62),
+        form=IdForm(style=IdStyle.INTEGER, bits=53),  # ccxt passes a number through a float
         allowed=re.compile(r"[0-9]{1,19}"),
         is_number=True,
     ),
