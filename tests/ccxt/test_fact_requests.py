@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import inspect
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,22 @@ def instance(row: Row, tmp_path: Path, answer: Any = refuse, **settings: Any) ->
     return guarded_with(row[0], tmp_path, answer, guard=guard, **settings)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Row], Any]:
+    """Return the one instance of an exchange that is set up in no special way, and its recorder."""
+    made: dict[str, Any] = {}
+
+    def get(row: Row) -> Any:
+        if row[0] not in made:
+            made[row[0]] = instance(row, tmp_path_factory.mktemp(row[0]))
+        exchange, recorder = made[row[0]]
+        recorder.answer = refuse
+        recorder.requests.clear()
+        return exchange, recorder
+
+    return get
+
+
 def ticket(
     exchange: Any, row: Row, params: dict[str, Any] | None = None, *, order_type: str = "limit"
 ) -> OrderTicket:
@@ -74,8 +91,8 @@ def field(request: Request, facts: ExchangeFacts) -> Any:
 
 
 @OF_ROW
-def test_an_order_carries_our_id_in_the_documented_field(row: Row, tmp_path: Path) -> None:
-    exchange, recorder = instance(row, tmp_path)
+def test_an_order_carries_our_id_in_the_documented_field(row: Row, plain: Any) -> None:
+    exchange, recorder = plain(row)
     order = ticket(exchange, row)
     assert order.facts is EXCHANGE_FACTS[row]
     value = field(sent(exchange, recorder, row, order), order.facts)
@@ -85,13 +102,13 @@ def test_an_order_carries_our_id_in_the_documented_field(row: Row, tmp_path: Pat
 
 @OF_ROW
 def test_a_callers_id_goes_out_whichever_param_has_it_and_is_the_one_that_is_looked_for(
-    row: Row, tmp_path: Path
+    row: Row, plain: Any
 ) -> None:
     facts = EXCHANGE_FACTS[row]
     assert facts.client_id is not None
     mine = facts.client_id.as_param(facts.client_id.form.render(OTHERS_ID))
     for name in {*facts.client_id.params, "clientOrderId"}:
-        exchange, recorder = instance(row, tmp_path)
+        exchange, recorder = plain(row)
         order = ticket(exchange, row, {name: mine})
         assert order.is_callers_id
         assert order.facts is facts
@@ -107,9 +124,9 @@ def test_a_callers_id_is_looked_for_as_ccxt_sends_it(tmp_path: Path) -> None:
 
 
 @OF_ROW
-def test_an_order_carries_its_expiry_where_the_row_says(row: Row, tmp_path: Path) -> None:
+def test_an_order_carries_its_expiry_where_the_row_says(row: Row, plain: Any) -> None:
     expiry = EXCHANGE_FACTS[row].expiry
-    exchange, recorder = instance(row, tmp_path)
+    exchange, recorder = plain(row)
     order = ticket(exchange, row)
     request = sent(exchange, recorder, row, order)
     fields, headers = request["fields"], request["headers"]
@@ -176,7 +193,7 @@ def test_a_deadline_counts_from_each_send_anew(tmp_path: Path) -> None:
 
 
 def made(
-    row: Row, n: int, tmp_path: Path, orders: Any
+    row: Row, n: int, plain: Any, orders: Any
 ) -> tuple[LookUpOutcome, OrderTicket, LookUp, list[Request]]:
     """Make one look-up of a row alone, answered with `orders` (client id and amount, given our id)."""
     each = EXCHANGE_FACTS[row].look_ups[n]
@@ -186,7 +203,8 @@ def made(
         told = orders(names["ours"], names["other"])
         return answer_to(*row, request, told[-1:] if each.by is By.CLIENT_ID else told)
 
-    exchange, recorder = instance(row, tmp_path, answer)
+    exchange, recorder = plain(row)
+    recorder.answer = answer
     order = ticket(exchange, row)
     taken = order.facts.client_id
     assert taken is not None
@@ -198,7 +216,7 @@ def made(
 
     alone = with_one_look_up(order, each)
     outcome = asyncio.run(look_up(ask, alone, Moment(began=NOW), thorough=True))
-    return outcome, order, each, recorder.requests
+    return outcome, order, each, list(recorder.requests)
 
 
 def with_one_look_up(order: OrderTicket, each: LookUp) -> OrderTicket:
@@ -208,31 +226,31 @@ def with_one_look_up(order: OrderTicket, each: LookUp) -> OrderTicket:
 
 
 @OF_LOOK_UP
-def test_a_look_up_finds_our_order_in_a_documented_answer(row: Row, n: int, tmp_path: Path) -> None:
-    outcome, order, _, _ = made(row, n, tmp_path, lambda ours, other: [(other, 2.0), (ours, 2.0)])
+def test_a_look_up_finds_our_order_in_a_documented_answer(row: Row, n: int, plain: Any) -> None:
+    outcome, order, _, _ = made(row, n, plain, lambda ours, other: [(other, 2.0), (ours, 2.0)])
     assert outcome.order is not None
     assert outcome.order["symbol"] == SYMBOLS[row[1]]
     assert order.client_id is not None
 
 
 @OF_LOOK_UP
-def test_another_order_is_never_taken_for_ours(row: Row, n: int, tmp_path: Path) -> None:
-    outcome, *_ = made(row, n, tmp_path, lambda _, other: [(other, 2.0)])
+def test_another_order_is_never_taken_for_ours(row: Row, n: int, plain: Any) -> None:
+    outcome, *_ = made(row, n, plain, lambda _, other: [(other, 2.0)])
     assert outcome.order is None
     assert outcome.other is None
 
 
 @OF_LOOK_UP
-def test_an_order_with_our_id_and_another_amount_is_another_one(row: Row, n: int, tmp_path: Path) -> None:
-    outcome, *_ = made(row, n, tmp_path, lambda ours, _: [(ours, 3.0)])
+def test_an_order_with_our_id_and_another_amount_is_another_one(row: Row, n: int, plain: Any) -> None:
+    outcome, *_ = made(row, n, plain, lambda ours, _: [(ours, 3.0)])
     assert outcome.order is None
     assert outcome.other is not None
     assert not outcome.absent
 
 
 @OF_LOOK_UP
-def test_a_look_up_asks_for_what_the_row_says(row: Row, n: int, tmp_path: Path) -> None:
-    _, order, each, requests = made(row, n, tmp_path, lambda ours, _: [(ours, 2.0)])
+def test_a_look_up_asks_for_what_the_row_says(row: Row, n: int, plain: Any) -> None:
+    _, order, each, requests = made(row, n, plain, lambda ours, _: [(ours, 2.0)])
     asked = requests[-1]
     everything = f"{asked['path']} {asked['fields']}"
     assert ((order.client_id or "") in everything) is (each.by is not By.LIST)
@@ -274,9 +292,9 @@ ELSEWHERE: list[tuple[Row, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("row", "params"), ELSEWHERE)
 def test_an_order_that_goes_elsewhere_gets_the_cautious_facts(
-    row: Row, params: dict[str, Any], tmp_path: Path
+    row: Row, params: dict[str, Any], plain: Any
 ) -> None:
-    exchange, _ = instance(row, tmp_path)
+    exchange, _ = plain(row)
     order = ticket(exchange, row, params)
     assert order.facts is CAUTIOUS
     assert order.params == CREATE_PARAMS.get(row, {}) | params
@@ -306,8 +324,8 @@ def test_an_instance_that_is_set_up_to_trade_elsewhere_gets_the_cautious_facts(
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if EXCHANGE_FACTS[r].reach.types is not None])
-def test_an_order_type_of_the_exchanges_own_gets_the_cautious_facts(row: Row, tmp_path: Path) -> None:
-    exchange, _ = instance(row, tmp_path)
+def test_an_order_type_of_the_exchanges_own_gets_the_cautious_facts(row: Row, plain: Any) -> None:
+    exchange, _ = plain(row)
     assert ticket(exchange, row, order_type="stop_market").facts is CAUTIOUS
     assert ticket(exchange, row, order_type="market").facts is EXCHANGE_FACTS[row]
 
