@@ -100,10 +100,10 @@ def guarded_with(
         "enableRateLimit": False,
         **settings,
     }
-    exchange: Any = GuardedExchange(exchange_id, config, guard=guard)
-    exchange.set_markets([_market(exchange, exchange_id, kind) for kind in MarketKind])
     recorder = Recorder(answer)
-    exchange.fetch = recorder.fetch
+    cls = type(exchange_id, (getattr(ccxt, exchange_id),), {"fetch": staticmethod(recorder.fetch)})
+    exchange: Any = GuardedExchange(cls, config, guard=guard)
+    exchange.set_markets([_market(exchange, exchange_id, kind) for kind in MarketKind])
     exchange.seconds = lambda: exchange.milliseconds() // 1000  # coinbase's tokens go by these
     return exchange, recorder
 
