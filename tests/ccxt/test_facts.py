@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 import ccxt
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tradeguard_ccxt.facts import (
     CAUTIOUS,
     EXCHANGE_FACTS,
+    By,
     Carrier,
     Finding,
     Guarantee,
@@ -133,9 +135,7 @@ def test_the_survey_has_each_exchange_of_ccxt_and_says_why() -> None:
 
 def test_a_reason_says_on_what_it_rests() -> None:
     found: dict[tuple[str, MarketKind | None], Finding] = {(f.exchange, f.kind): f for f in survey()}
-    assert (
-        "45 s" in found["kucoin", MarketKind.SPOT].reason or "40 s" in found["kucoin", MarketKind.SPOT].reason
-    )
+    assert "after 40 s; on a classic account" in found["kucoin", MarketKind.SPOT].reason
     assert "expiresAfter" in found["hyperliquid", MarketKind.SPOT].reason
     assert "unified account" in found["gate", MarketKind.SPOT].reason
     assert "userref" in found["kraken", MarketKind.SPOT].reason
@@ -158,3 +158,20 @@ def test_a_refusal_of_a_used_id_is_known_by_its_text(row: tuple[str, MarketKind]
     assert duplicate is not None
     assert duplicate.search(f"{row[0]} {refusal}")
     assert not duplicate.search(f'{row[0]} {{"code":"510160","msg":"insufficient balance 1700000000000"}}')
+
+
+def test_an_order_that_is_filled_between_two_look_ups_is_in_the_second() -> None:
+    for facts in EXCHANGE_FACTS.values():
+        lists = [each.sees for each in facts.look_ups if each.by is not By.CLIENT_ID]
+        if Sees.OPEN in lists and len(lists) > 1:
+            assert lists[0] is Sees.OPEN
+
+
+def test_the_page_has_the_guarantee_of_each_row() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "orders.md").read_text()
+    lines = {
+        f"| `{name}` | {kind.value} | {facts.guarantee.value} | {facts.reason} |"
+        for (name, kind), facts in EXCHANGE_FACTS.items()
+    }
+    told = {line for line in page.splitlines() if re.match(r"\| `\w+` \| (spot|linear|inverse)", line)}
+    assert told == lines

@@ -74,7 +74,7 @@ BINANCE_SPOT = ExchangeFacts(
 _FUTURES_REACH = Reach(
     params=_COMMON | {"goodTillDate", "hedged", "newOrderRespType", "positionSide", "priceMatch"},
     barred_options=_OTHER_ACCOUNTS,
-    words="conditional orders, which Binance keeps in endpoints of their own, are not",
+    words="not for conditional orders, which have endpoints of their own",
 )
 _FUTURES_SOURCES = (
     "query order and all orders find cancelled orders without fills for 3 days, others for 90",

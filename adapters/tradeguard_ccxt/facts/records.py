@@ -90,9 +90,9 @@ class ExchangeFacts:
         """Why it is not more, or on what it rests, in one sentence."""
         if self.guarantee is Guarantee.EXACTLY_ONCE and self.expiry is not None:
             longest = self.expiry.seconds + self.expiry.slack + self.visibility_lag
-            told = f"found by its client id; its absence is proved {longest:.0f} s after it was sent"
+            told = f"found by its client id, or proved absent after {longest:.0f} s"
             return f"{told}; {self.reach.words}" if self.reach.words else told
-        return self.doubt or "no verified facts: sent once; what is in doubt stays unknown until you decide"
+        return self.doubt or "no verified facts: what is in doubt stays unknown until you decide"
 
     def caller_client_id(self, params: Mapping[str, Any]) -> str | None:
         """Return the client order id that the caller put in `params`, as it will be sent; None if there is none."""

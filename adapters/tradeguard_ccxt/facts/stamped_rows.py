@@ -40,7 +40,7 @@ OKX = ExchangeFacts(
     duplicate=re.compile(r"\b51016\b"),
     reach=Reach(
         params=PLAIN | {"ccy", "marginMode", "posSide", "positionSide", "tag", "tdMode", "tgtCcy"},
-        words="algo orders are not",
+        words="not for algo orders",
     ),
     sources=(
         "okx.com/docs-v5, REST authentication: a timestamp that is off by more than 30 s is rejected (50102)",
@@ -74,7 +74,7 @@ COINBASE = ExchangeFacts(
     reach=Reach(
         params=frozenset({"cost", "postOnly", "timeInForce"}),
         needs_own_tokens=True,
-        words="orders with a trigger are not",
+        words="not for orders with a trigger",
     ),
     sources=(
         "docs.cdp.coinbase.com, Create order: with a client_order_id that is not unique the other order is returned",
@@ -107,7 +107,7 @@ KUCOIN_SPOT = ExchangeFacts(
     reach=Reach(
         params=_KUCOIN_PLAIN | {"funds"},
         barred_options=("marginMode", "sync", "uta"),
-        words="on a classic account; trigger and margin orders are not",
+        words="on a classic account; not for trigger and margin orders",
     ),
     sources=(
         _KUCOIN_STAMP,
@@ -123,7 +123,7 @@ KUCOIN_SWAP = ExchangeFacts(
     reach=Reach(
         params=_KUCOIN_PLAIN | {"leverage", "marginMode", "positionSide"},
         barred_options=("uta",),
-        words="on a classic account; stop orders are not",
+        words="on a classic account; not for stop orders",
     ),
     sources=(
         _KUCOIN_STAMP,
@@ -184,7 +184,7 @@ GATE_SWAP = ExchangeFacts(
     ),
     expiry=stamp(60.0, "Timestamp"),
     visibility_lag=10.0,
-    reach=Reach(params=PLAIN | {"iceberg", "stp_act", "tif"}, words="trigger orders are not"),
+    reach=Reach(params=PLAIN | {"iceberg", "stp_act", "tif"}, words="not for trigger orders"),
     sources=(
         _GATE_STAMP,
         "gate.com/docs/developers/apiv4, futures: a custom id finds an order until an hour after it is done",
@@ -210,7 +210,7 @@ BITGET = ExchangeFacts(
     reach=Reach(
         params=PLAIN | {"marginCoin", "tradeSide"},
         barred_options=("marginMode", "uta"),
-        words="on a classic account; plan, trailing and TP/SL orders are not",
+        words="on a classic account; not for plan, trailing and TP/SL orders",
     ),
     sources=(
         "bitgetlimited.github.io/apidoc: the timestamp must be within 30 s of the API service time, else rejected",
@@ -236,7 +236,7 @@ HTX_SPOT = ExchangeFacts(
     reach=Reach(
         params=frozenset({"cost", "postOnly", "timeInForce"}),
         barred_options=("marginMode",),
-        words="stop orders are not",
+        words="not for stop orders",
     ),
     sources=(
         "huobiapi/docs, spot v1: the timestamp is valid within 5 minutes",

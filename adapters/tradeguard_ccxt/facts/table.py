@@ -59,7 +59,7 @@ _BYBIT = ExchangeFacts(
     duplicate=re.compile(r"\b(110072|170141|12141)\b"),
     reach=Reach(
         params=PLAIN | {"isLeverage", "marketUnit", "positionIdx", "smpType"},
-        words="conditional orders are not",
+        words="not for conditional orders",
     ),
     sources=(
         "bybit-exchange/docs, v5 guide: server_time - recv_window <= timestamp < server_time + 1000",
@@ -101,7 +101,7 @@ _KRAKEN = ExchangeFacts(
             "trigger",
         },
         types=None,  # Kraken's stop orders share the endpoints of all others
-        words="orders with a userref are not, since it excludes a client id",
+        words="not for orders with a userref, which excludes a client id",
     ),
     sources=(
         "docs.kraken.com, Add order: after its deadline (up to 60 s ahead) the matching engine rejects an order",
