@@ -112,9 +112,7 @@ class TicketOffice:
         amount_wanted = None if amount is None else _number("amount", amount)
         price_wanted = None if price is None else _number("price", price)
         caller_id = facts.caller_client_id(params)
-        entropy = uuid.uuid4().hex
-        own_id = entropy if facts.client_id is None else facts.client_id.form.render(entropy)
-        client_id = own_id if caller_id is None else caller_id
+        client_id = facts.own_client_id(uuid.uuid4().hex) if caller_id is None else caller_id
         now = datetime.fromtimestamp(self._guard.clock.time(), UTC)
         sent = _with_client_id(params, facts, client_id, is_callers_id=caller_id is not None)
         validity, expiry = self._expiry(facts, sent)
@@ -195,6 +193,8 @@ class TicketOffice:
         """
         bound = self._guard.config.order_expiry
         expiry = facts.expiry
+        if facts.client_id is None:
+            return 0.0, None  # what bears no id that was sent can never be proved absent
         if expiry is None:
             return 0.0, bound
         seconds = expiry.seconds

@@ -263,6 +263,11 @@ def test_a_look_up_asks_for_what_the_row_says(row: Row, n: int, plain: Any) -> N
         assert str(each.limit) in {str(asked["fields"].get(name)) for name in ("limit", "size", "page_size")}
 
 
+def test_finished_swap_orders_of_gate_come_from_the_list_that_knows_times(plain: Any) -> None:
+    _, _, _, requests = made(("gate", MarketKind.LINEAR), 2, plain, lambda *_: [])
+    assert requests[-1]["path"].endswith("/orders_timerange")
+
+
 # -- what is out of reach ---------------------------------------------------------------------------------------
 
 ELSEWHERE: list[tuple[Row, dict[str, Any]]] = [
@@ -301,6 +306,15 @@ def test_an_order_that_goes_elsewhere_gets_the_cautious_facts(
     assert order.policy.expiry is None
     unset = dict.fromkeys(params)
     assert ticket(exchange, row, unset).facts is EXCHANGE_FACTS[row]
+
+
+def test_an_order_without_an_id_of_its_own_is_never_proved_absent_whatever_bound_the_user_sets(
+    tmp_path: Path,
+) -> None:
+    row = ("binance", MarketKind.SPOT)
+    exchange, _ = instance(row, tmp_path, guard={"order_expiry": 3.0})
+    assert ticket(exchange, row).policy.expiry == 3.0
+    assert ticket(exchange, row, {"marginMode": "cross"}).policy.expiry is None
 
 
 @pytest.mark.parametrize(

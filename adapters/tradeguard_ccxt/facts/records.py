@@ -94,6 +94,10 @@ class ExchangeFacts:
             return f"{told}; {self.reach.words}" if self.reach.words else told
         return self.doubt or "no verified facts: what is in doubt stays unknown until you decide"
 
+    def own_client_id(self, entropy: str) -> str:
+        """Return an intent's 128 bits (32 hex digits) as the exchange takes them."""
+        return entropy if self.client_id is None else self.client_id.form.render(entropy)
+
     def caller_client_id(self, params: Mapping[str, Any]) -> str | None:
         """Return the client order id that the caller put in `params`, as it will be sent; None if there is none."""
         names = () if self.client_id is None else self.client_id.params
