@@ -18,7 +18,10 @@ from tradeguard.redaction import redact_mapping
 from tradeguard_ccxt.facts import CAUTIOUS, Carrier, ExchangeFacts, facts_of, kind_of
 from tradeguard_ccxt.runtime import ExchangeGuard
 
-__all__ = ["OrderTicket", "TicketOffice"]
+__all__ = ["AMEND", "OrderTicket", "TicketOffice"]
+
+AMEND = "amend_order"
+"""The operation of an intent that changes an order in place."""
 
 # By which names ccxt looks for an option of the calls that place an order and find it again.
 _METHODS = (
@@ -108,14 +111,14 @@ class TicketOffice:
         market = self._exchange.market(symbol)
         if not isinstance(order_type, str) or not isinstance(side, str):
             raise ccxt.ArgumentsRequired(f"type and side must be texts, not {order_type!r} and {side!r}")
-        facts = self._facts(market, order_type, params)
+        facts = self._facts(market, order_type, params, operation)
         amount_wanted = None if amount is None else _number("amount", amount)
         price_wanted = None if price is None else _number("price", price)
         caller_id = facts.caller_client_id(params)
         client_id = facts.own_client_id(uuid.uuid4().hex) if caller_id is None else caller_id
         now = datetime.fromtimestamp(self._guard.clock.time(), UTC)
         sent = _with_client_id(params, facts, client_id, is_callers_id=caller_id is not None)
-        validity, expiry = self._expiry(facts, sent)
+        validity, expiry = self._expiry(facts, sent, operation)
         intent = OrderIntent(
             client_order_id=client_id,
             symbol=market["symbol"],
@@ -146,7 +149,8 @@ class TicketOffice:
     def rewrite(self, intent: OrderIntent) -> OrderTicket:
         """Return the ticket of an intent from the journal, for looking it up."""
         try:
-            facts = self._facts(self._exchange.market(intent.symbol), intent.type, intent.params)
+            market = self._exchange.market(intent.symbol)
+            facts = self._facts(market, intent.type, intent.params, intent.operation)
         except ccxt.BadSymbol:  # delisted since
             facts = CAUTIOUS
         return OrderTicket(
@@ -167,7 +171,9 @@ class TicketOffice:
             for method in _METHODS
         )
 
-    def _facts(self, market: Mapping[str, Any], order_type: str, params: Mapping[str, Any]) -> ExchangeFacts:
+    def _facts(
+        self, market: Mapping[str, Any], order_type: str, params: Mapping[str, Any], operation: str
+    ) -> ExchangeFacts:
         facts = facts_of(self._guard.exchange_id, kind_of(market))
         if facts is CAUTIOUS:
             return CAUTIOUS
@@ -178,13 +184,16 @@ class TicketOffice:
         if facts.expiry is not None and facts.expiry.carrier in (Carrier.PARAM, Carrier.DEADLINE):
             known.add(facts.expiry.name)
         out_of_reach = (
-            (reach.types is not None and order_type.lower() not in reach.types)
+            operation not in reach.operations
+            or (reach.types is not None and order_type.lower() not in reach.types)
             or any(value for name, value in params.items() if name not in known)
             or self.is_out_of_reach(facts)
         )
         return CAUTIOUS if out_of_reach else facts
 
-    def _expiry(self, facts: ExchangeFacts, params: dict[str, Any]) -> tuple[float, float | None]:
+    def _expiry(
+        self, facts: ExchangeFacts, params: dict[str, Any], operation: str
+    ) -> tuple[float, float | None]:
         """Bound how long the request stays acceptable, in `params` where it is said there.
 
         Returns:
@@ -193,7 +202,7 @@ class TicketOffice:
         """
         bound = self._guard.config.order_expiry
         expiry = facts.expiry
-        if facts.client_id is None:
+        if facts.client_id is None and operation != AMEND:
             return 0.0, None  # what bears no id that was sent can never be proved absent
         if expiry is None:
             return 0.0, bound

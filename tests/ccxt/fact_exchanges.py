@@ -44,11 +44,16 @@ def market_id(exchange_id: str, kind: MarketKind) -> str:
 
 
 class Recorder:
-    """Takes the place of `fetch`: notes each request, and answers it."""
+    """Takes the place of `fetch`: notes each request, and answers it.
+
+    Attributes:
+        plain: an instance without a guard that uses it too.
+    """
 
     def __init__(self, answer: Callable[[Request], Any]) -> None:
         self.requests: list[Request] = []
         self.answer = answer
+        self.plain: Any = None
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         parts = urllib.parse.urlsplit(url)
@@ -105,6 +110,10 @@ def guarded_with(
     exchange: Any = GuardedExchange(cls, config, guard=guard)
     exchange.set_markets([_market(exchange, exchange_id, kind) for kind in MarketKind])
     exchange.seconds = lambda: exchange.milliseconds() // 1000  # coinbase's tokens go by these
+    recorder.plain = cls(config)
+    recorder.plain.set_markets([_market(exchange, exchange_id, kind) for kind in MarketKind])
+    for name in ("milliseconds", "options", "seconds"):
+        setattr(recorder.plain, name, getattr(exchange, name))
     return exchange, recorder
 
 

@@ -71,11 +71,11 @@ def ticket(
     return written
 
 
-def sent(exchange: Any, recorder: Any, row: Row, of: OrderTicket) -> Request:
+def sent(recorder: Any, of: OrderTicket) -> Request:
     """Return the request by which ccxt's own `create_order` places the order of a ticket."""
-    plain, params = getattr(ccxt, row[0]), of.params_at(NOW)
+    params = of.params_at(NOW)
     with pytest.raises(ccxt.BaseError, match="not here"):
-        plain.create_order(exchange, of.intent.symbol, "limit", "buy", 2, 100, params)
+        recorder.plain.create_order(of.intent.symbol, "limit", "buy", 2, 100, params)
     request: Request = recorder.requests[-1]
     return request
 
@@ -95,7 +95,7 @@ def test_an_order_carries_our_id_in_the_documented_field(row: Row, plain: Any) -
     exchange, recorder = plain(row)
     order = ticket(exchange, row)
     assert order.facts is EXCHANGE_FACTS[row]
-    value = field(sent(exchange, recorder, row, order), order.facts)
+    value = field(sent(recorder, order), order.facts)
     assert str(value) == order.client_id
     assert isinstance(value, int) is order.facts.client_id.is_number  # type: ignore[union-attr]
 
@@ -112,7 +112,7 @@ def test_a_callers_id_goes_out_whichever_param_has_it_and_is_the_one_that_is_loo
         order = ticket(exchange, row, {name: mine})
         assert order.is_callers_id
         assert order.facts is facts
-        value = field(sent(exchange, recorder, row, order), facts)
+        value = field(sent(recorder, order), facts)
         assert str(value) == order.client_id == str(mine), name
 
 
@@ -120,7 +120,7 @@ def test_a_callers_id_is_looked_for_as_ccxt_sends_it(tmp_path: Path) -> None:
     row = ("gate", MarketKind.SPOT)
     exchange, recorder = instance(row, tmp_path)
     order = ticket(exchange, row, {"clientOrderId": "mine"})
-    assert order.client_id == "t-mine" == field(sent(exchange, recorder, row, order), order.facts)
+    assert order.client_id == "t-mine" == field(sent(recorder, order), order.facts)
 
 
 @OF_ROW
@@ -128,7 +128,7 @@ def test_an_order_carries_its_expiry_where_the_row_says(row: Row, plain: Any) ->
     expiry = EXCHANGE_FACTS[row].expiry
     exchange, recorder = plain(row)
     order = ticket(exchange, row)
-    request = sent(exchange, recorder, row, order)
+    request = sent(recorder, order)
     fields, headers = request["fields"], request["headers"]
     if expiry is None:
         assert order.policy.expiry is None
@@ -164,7 +164,7 @@ def test_a_bound_of_the_users_replaces_the_fact_and_what_we_ask_for_is_never_abo
     exchange, recorder = instance(row, tmp_path, guard={"order_expiry": 3.0})
     order = ticket(exchange, row)
     assert order.policy.expiry == 3.0
-    request = sent(exchange, recorder, row, order)
+    request = sent(recorder, order)
     fields, expiry = request["fields"], EXCHANGE_FACTS[row].expiry
     assert expiry is not None
     if expiry.carrier is Carrier.DEADLINE:
@@ -178,7 +178,7 @@ def test_a_deadline_of_the_callers_is_kept_and_reckoned_with(tmp_path: Path) -> 
     exchange, recorder = instance(row, tmp_path)
     order = ticket(exchange, row, {"deadline": "2026-11-25T09:47:00Z"})
     assert order.policy.expiry == 20.0 + 5.0
-    assert sent(exchange, recorder, row, order)["fields"]["deadline"] == "2026-11-25T09:47:00Z"
+    assert sent(recorder, order)["fields"]["deadline"] == "2026-11-25T09:47:00Z"
     assert ticket(exchange, row, {"deadline": "soon"}).policy.expiry is None
 
 
@@ -342,6 +342,17 @@ def test_an_order_type_of_the_exchanges_own_gets_the_cautious_facts(row: Row, pl
     exchange, _ = plain(row)
     assert ticket(exchange, row, order_type="stop_market").facts is CAUTIOUS
     assert ticket(exchange, row, order_type="market").facts is EXCHANGE_FACTS[row]
+
+
+@OF_ROW
+def test_a_batch_and_an_edit_are_other_requests_and_get_the_cautious_facts(row: Row, plain: Any) -> None:
+    exchange, _ = plain(row)
+    office = exchange._guard_parts.desk.tickets
+    for operation in ("create_orders", "edit_order", "amend_order"):
+        written = office.write(SYMBOLS[row[1]], "limit", "buy", 2, 100, {}, account="x", operation=operation)
+        known = operation == "edit_order" and EXCHANGE_FACTS[row].edit_replaces
+        assert written.facts is (EXCHANGE_FACTS[row] if known else CAUTIOUS)
+        assert office.rewrite(written.intent).facts is written.facts
 
 
 def test_a_market_buy_whose_amount_is_the_cost_has_no_amount_to_be_held_against(tmp_path: Path) -> None:

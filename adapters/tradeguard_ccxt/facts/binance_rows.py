@@ -39,10 +39,15 @@ BINANCE_SPOT = ExchangeFacts(
     look_ups=(_BY_CLIENT_ID, _OPEN, _ORDERS),
     expiry=_RECV_WINDOW,
     visibility_lag=3.0,
+    edit_replaces=True,  # POST /api/v3/order/cancelReplace
     duplicate=re.compile(r"Duplicate order sent"),
     reach=Reach(
         params=_COMMON
         | {
+            "cancelNewClientOrderId",
+            "cancelOrigClientOrderId",
+            "cancelReplaceMode",
+            "cancelRestrictions",
             "icebergAmount",
             "icebergQty",
             "newOrderRespType",
@@ -62,6 +67,7 @@ BINANCE_SPOT = ExchangeFacts(
             "triggerPrice",
         },
         types=None,  # stop orders share the endpoints of all others
+        operations=frozenset({"create_order", "edit_order"}),
         barred_options=_OTHER_ACCOUNTS,
     ),
     sources=(

@@ -41,6 +41,7 @@ class Reach:
         params: the params that are known to leave an order where the look-ups see it, beside the client id's and the
             expiry's. Any other that is set puts it out of reach.
         types: the order types that do so; None for all.
+        operations: the calls of which this is known. A batch and an edit are other requests, with other fields.
         barred_options: options that put every order, or the look-ups of it, elsewhere while they are set.
         needs_own_tokens: whether the expiry is that of the token that ccxt makes for each request, so that one which
             the user brings undoes it.
@@ -49,6 +50,7 @@ class Reach:
 
     params: frozenset[str] = frozenset()
     types: frozenset[str] | None = frozenset({"limit", "market"})
+    operations: frozenset[str] = frozenset({"create_order"})
     barred_options: tuple[str, ...] = ()
     needs_own_tokens: bool = False
     words: str = ""
@@ -63,6 +65,8 @@ class ExchangeFacts:
         look_ups: the calls that find an order, in the order in which they are made.
         expiry: how long it may still accept a sent order; None where nobody knows.
         visibility_lag: seconds for which an accepted order may stay invisible to look-ups.
+        edit_replaces: whether an edit cancels the order and places a new one, with a client id of its own; otherwise it
+            amends the order in place.
         duplicate: what the text of a refusal says where the client id exists already.
         reach: the orders for which this holds.
         sources: where each of this is documented.
@@ -73,6 +77,7 @@ class ExchangeFacts:
     look_ups: tuple[LookUp, ...] = ()
     expiry: Expiry | None = None
     visibility_lag: float = 5.0
+    edit_replaces: bool = False
     duplicate: re.Pattern[str] | None = None
     reach: Reach = Reach()
     sources: tuple[str, ...] = ()
