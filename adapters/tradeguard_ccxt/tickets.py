@@ -219,9 +219,9 @@ class TicketOffice:
         if bound is not None and expiry.carrier is not Carrier.STAMP:
             seconds = min(seconds, bound)
         if expiry.carrier is Carrier.PARAM:
-            params[expiry.name] = max(1, int(seconds * 1000))
+            params[expiry.name] = max(1, int(seconds * 1000 + 1e-6))
         elif expiry.carrier is Carrier.OPTION and bound is not None:
-            self._exchange.options[expiry.name] = max(1, int(seconds * 1000))
+            self._exchange.options[expiry.name] = max(1, int(seconds * 1000 + 1e-6))
         return seconds, seconds + expiry.slack if bound is None else bound
 
     def _policy(self, facts: ExchangeFacts, expiry: float | None) -> SubmissionPolicy:

@@ -73,8 +73,8 @@ def test_an_order_that_never_arrived_is_proved_absent_by_its_deadline_and_sent_a
     order = bot(void, tmp_path, order_deadline=60.0).create_order(*ORDER)
     first, second = void.sent
     assert first["fields"]["cl_ord_id"] == second["fields"]["cl_ord_id"] == order["clientOrderId"]
-    # 2 s to sign, 10 s of validity and 5 s of slack, 5 s of invisibility
-    assert void.clock.time() >= NOW + 22
+    # 2 s to sign, 15 s of validity and 5 s of slack, 5 s of invisibility
+    assert void.clock.time() >= NOW + 27
     assert second["fields"]["deadline"] > first["fields"]["deadline"]
 
 

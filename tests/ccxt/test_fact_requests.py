@@ -135,7 +135,7 @@ def test_an_order_carries_its_expiry_where_the_row_says(row: Row, plain: Any) ->
         return
     assert order.policy.expiry == expiry.seconds + expiry.slack
     if expiry.carrier is Carrier.DEADLINE:
-        assert fields[expiry.name] == "2026-11-25T09:46:50.000Z"
+        assert fields[expiry.name] == "2026-11-25T09:46:55.000Z"
         assert datetime.fromisoformat(fields[expiry.name]).timestamp() == NOW + expiry.seconds
     elif expiry.carrier is Carrier.STAMP:
         assert stamp_of(request, expiry.name) == pytest.approx(NOW, abs=1)
@@ -173,6 +173,14 @@ def test_a_bound_of_the_users_replaces_the_fact_and_what_we_ask_for_is_never_abo
         assert int(fields.get("recvWindow", request["headers"].get("X-BAPI-RECV-WINDOW"))) == 3000
 
 
+def test_a_window_of_the_callers_is_kept_to_the_millisecond_and_reckoned_with(plain: Any) -> None:
+    exchange, _ = plain(("binance", MarketKind.SPOT))
+    for window in (4321, 1001, 8999, 60_000):
+        order = ticket(exchange, ("binance", MarketKind.SPOT), {"recvWindow": window})
+        assert order.params["recvWindow"] == window
+        assert order.policy.expiry == window / 1000 + 11.0
+
+
 def test_a_deadline_of_the_callers_is_kept_and_reckoned_with(tmp_path: Path) -> None:
     row = ("kraken", MarketKind.SPOT)
     exchange, recorder = instance(row, tmp_path)
@@ -185,8 +193,8 @@ def test_a_deadline_of_the_callers_is_kept_and_reckoned_with(tmp_path: Path) -> 
 def test_a_deadline_counts_from_each_send_anew(tmp_path: Path) -> None:
     exchange, _ = instance(("kraken", MarketKind.SPOT), tmp_path)
     order = ticket(exchange, ("kraken", MarketKind.SPOT))
-    assert order.params_at(NOW)["deadline"] == "2026-11-25T09:46:50.000Z"
-    assert order.params_at(NOW + 60)["deadline"] == "2026-11-25T09:47:50.000Z"
+    assert order.params_at(NOW)["deadline"] == "2026-11-25T09:46:55.000Z"
+    assert order.params_at(NOW + 60)["deadline"] == "2026-11-25T09:47:55.000Z"
 
 
 # -- look-ups ---------------------------------------------------------------------------------------------------

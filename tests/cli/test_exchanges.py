@@ -47,7 +47,7 @@ def test_one_exchange_is_told_with_its_sources(invoke: Invoke) -> None:
     assert "cl_ord_id, such as 3f2a9c1e-5b7d-4e8f-a0c6-d1e2b3a49587" in text
     assert "one that was used before is refused while the other order is open" in text
     assert "fetch_closed_orders: orders that are done, up to 50 at once" in text
-    assert "10 s after signing, by a param with a moment, RFC 3339 (deadline), and 5 s on its way" in text
+    assert "15 s after signing, by a param with a moment, RFC 3339 (deadline), and 5 s on its way" in text
     assert "binance" not in text
 
 

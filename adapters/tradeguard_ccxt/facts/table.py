@@ -82,7 +82,8 @@ _KRAKEN = ExchangeFacts(
         LookUp(method="fetch_open_orders", by=By.PARAM, param="clientOrderId", sees=Sees.OPEN),
         LookUp(method="fetch_closed_orders", by=By.PARAM, param="clientOrderId", sees=Sees.DONE, page=50),
     ),
-    expiry=Expiry(carrier=Carrier.DEADLINE, name="deadline", seconds=10.0, slack=5.0),
+    # Long enough for a clock that is some seconds off, by which the exchange would find the deadline over already.
+    expiry=Expiry(carrier=Carrier.DEADLINE, name="deadline", seconds=15.0, slack=5.0),
     reach=Reach(
         params=PLAIN
         | {
