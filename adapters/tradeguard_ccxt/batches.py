@@ -118,7 +118,8 @@ class _Batch:
         window = min((ticket.policy.send_window for ticket in tickets), default=0.0)
         wire = Wire(self._now() + window, lambda: max(self._now(), self._clock.time()))
         requests = [
-            {**order, "params": dict(ticket.params)} for order, ticket in zip(orders, tickets, strict=True)
+            {**order, "params": ticket.params_at(self._clock.time())}
+            for order, ticket in zip(orders, tickets, strict=True)
         ]
         token = ORDER_WIRE.set(wire)
         try:

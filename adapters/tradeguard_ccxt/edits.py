@@ -71,7 +71,9 @@ class _Editor:
         await self._placer.admit([ticket])
 
         def send() -> Any:
-            return self._original(self._exchange, id, *wish, dict(ticket.params))
+            return self._original(
+                self._exchange, id, *wish, ticket.params_at(parts_of(self._exchange).guard.clock.time())
+            )
 
         return await self._placer.submit(ticket, send, resends=False)
 

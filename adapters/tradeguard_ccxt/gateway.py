@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ccxt
 
-from tradeguard.orders import IntentStatus, LookUpOutcome, OrderIntent, SendOutcome, Verdict
+from tradeguard.orders import LookUpOutcome, OrderIntent, SendOutcome, Verdict
 from tradeguard_ccxt.flavours import answer_of
-from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list, recent_since_ms
+from tradeguard_ccxt.look_ups import Moment, look_up
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.reporting import expecting
-from tradeguard_ccxt.tickets import OrderTicket
+from tradeguard_ccxt.tickets import AMEND, OrderTicket
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
 
 __all__ = ["AMEND", "REPLACE", "OrderGateway", "gateway_of"]
 
-AMEND = "amend_order"
-"""The operation of an intent that changes an order in place."""
 REPLACE = "edit_order"
 """The operation of an intent that puts a new order in the place of another one."""
 
@@ -89,46 +88,22 @@ class OrderGateway:
 
     async def look_up(self, intent: OrderIntent, thorough: bool) -> LookUpOutcome:
         """Look the order up; whatever happens is an outcome."""
-        ticket = self._ticket
-        began = self._now()
+        ticket = dataclasses.replace(self._ticket, intent=intent)
+        moment = Moment(began=self._now(), offset_ms=self._offset_ms, offset_sent_ms=self._offset_sent)
         try:
-            if ticket.client_id is None or not ticket.facts.look_up_by_client_id:
-                return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
-            order = await self._fetch_by_client_id(ticket.client_id, intent.symbol)
-            if order is not None:
-                return match_by_client_id(order, ticket, self._offset_ms())
-            if not thorough:
-                return LookUpOutcome()
-            open_orders = await answer_of(self._exchange.fetch_open_orders(intent.symbol))
-            since = recent_since_ms(intent, self._offset_ms())
-            recent = await answer_of(self._exchange.fetch_orders(intent.symbol, since))
-            seen = match_in_list([*open_orders, *recent], ticket, self._offset_ms())
+            seen = await look_up(self._ask, ticket, moment, thorough=thorough)
         except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed
             return LookUpOutcome(error=error)
-        if seen.absent and self._may_still_arrive(intent, began):
-            return LookUpOutcome()
+        if seen.absent and self._desk.tickets.is_out_of_reach(ticket.facts):
+            return LookUpOutcome()  # ccxt found out meanwhile what account it is
         return seen
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        return await answer_of(getattr(self._exchange, method)(*args))
 
     def _offset_ms(self) -> float:
         """Return how far our clock is ahead of the exchange's, as far as we know, in ms."""
         return float(self._exchange.options.get("timeDifference") or 0)
-
-    def _may_still_arrive(self, intent: OrderIntent, began: float) -> bool:
-        """Whether it was signed with a stamp further in the exchange's future than was known when it was sent."""
-        surplus = (self._offset_ms() - self._offset_sent) / 1000
-        if intent.accept_until is None or intent.status is IntentStatus.PENDING or surplus <= 0:
-            return False
-        return began < intent.accept_until + self._ticket.policy.visibility_lag + surplus
-
-    async def _fetch_by_client_id(self, client_id: str, symbol: str) -> Mapping[str, Any] | None:
-        try:
-            with expecting(ccxt.OrderNotFound):
-                order: Mapping[str, Any] = await answer_of(
-                    self._exchange.fetch_order_with_client_order_id(client_id, symbol)
-                )
-        except ccxt.OrderNotFound:
-            return None
-        return order
 
     async def _resync(self) -> None:
         try:

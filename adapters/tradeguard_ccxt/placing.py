@@ -124,7 +124,7 @@ class OrderPlacer:
 
         def send() -> Any:
             arguments = (intent.symbol, intent.type, intent.side, ticket.amount_sent, intent.price)
-            return original(self._exchange, *arguments, dict(ticket.params))
+            return original(self._exchange, *arguments, ticket.params_at(self._guard.clock.time()))
 
         return await self.submit(ticket, send)
 

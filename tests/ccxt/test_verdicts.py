@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import ccxt
 import pytest
 
 from tradeguard.orders import IntentStatus, OrderIntent, Verdict
-from tradeguard_ccxt.facts import CAUTIOUS, EXCHANGE_FACTS, ExchangeFacts
+from tradeguard_ccxt.facts import EXCHANGE_FACTS, ExchangeFacts, MarketKind
 from tradeguard_ccxt.failures import Answer, classify
-from tradeguard_ccxt.look_ups import match_by_client_id, match_in_list
 from tradeguard_ccxt.verdicts import outcome_is_known, verdict_of_answer, verdict_of_error
 from tradeguard_ccxt.wire import Wire
 
 NOW = 1_700_000_000.0
-BINANCE = EXCHANGE_FACTS["binance"]
+BINANCE = EXCHANGE_FACTS["binance", MarketKind.SPOT]
 CREATED = datetime.fromtimestamp(NOW, UTC)
 INTENT = OrderIntent(
     client_order_id="mine",
@@ -30,7 +28,6 @@ INTENT = OrderIntent(
     created_at=CREATED,
     updated_at=CREATED,
 )
-TICKET: Any = SimpleNamespace(intent=INTENT, amount=1.0, client_id="mine")
 ORDER = {"id": "7", "clientOrderId": "mine", "symbol": "ETH/BTC", "side": "buy", "amount": 1.0}
 
 SENT: list[tuple[Exception, int | None, Verdict]] = [
@@ -135,15 +132,11 @@ def test_an_answer_without_an_id_is_ambiguous(order: Any) -> None:
 
 
 @pytest.mark.parametrize("field", WRONG)
-def test_an_answer_about_another_order_is_ambiguous_and_so_is_a_look_up_of_it(field: str) -> None:
+def test_an_answer_about_another_order_is_ambiguous(field: str) -> None:
     other = ORDER | {field: WRONG[field]}
     outcome = verdict_of_answer(other, INTENT, amount=1.0, client_id="mine")
     assert outcome.verdict is Verdict.AMBIGUOUS
     assert field in str(outcome.error)
-    seen = match_by_client_id(other, TICKET, 0.0)
-    assert seen.order is None
-    assert seen.other == other
-    assert not seen.absent
 
 
 @pytest.mark.parametrize("amount", ["not a number", [], {}])
@@ -166,30 +159,3 @@ def test_an_exchange_that_takes_no_client_id_may_answer_with_its_own() -> None:
 def test_an_amount_may_be_told_as_the_market_rounds_it() -> None:
     order = ORDER | {"amount": 0.999}
     assert verdict_of_answer(order, INTENT, amount=0.999, client_id="mine").verdict is Verdict.PLACED
-
-
-def test_an_order_from_before_the_intent_is_another_one_with_the_same_id() -> None:
-    earlier = match_by_client_id(ORDER | {"timestamp": (NOW - 60) * 1000}, TICKET, 0.0)
-    assert earlier.other is not None
-    within_clock_error = match_by_client_id(ORDER | {"timestamp": (NOW - 5) * 1000}, TICKET, 0.0)
-    assert within_clock_error.order is not None
-    by_a_slow_exchange = match_by_client_id(ORDER | {"timestamp": (NOW - 60) * 1000}, TICKET, 60_000.0)
-    assert by_a_slow_exchange.order is not None
-
-
-def test_lists_find_the_order_or_another_one_or_its_absence() -> None:
-    stranger = ORDER | {"clientOrderId": "another"}
-    wrong = ORDER | {"amount": 2.0}
-    assert match_in_list([], TICKET, 0.0).absent
-    assert match_in_list([stranger], TICKET, 0.0).absent
-    assert match_in_list([wrong, ORDER], TICKET, 0.0).order == ORDER
-    seen = match_in_list([stranger, wrong], TICKET, 0.0)
-    assert seen.other == wrong
-    assert not seen.absent
-
-
-def test_an_exchange_without_facts_gets_the_cautious_ones() -> None:
-    assert CAUTIOUS.client_id_keys == ()
-    assert not CAUTIOUS.look_up_by_client_id
-    assert CAUTIOUS.expiry_param is None
-    assert all(facts.sources for facts in EXCHANGE_FACTS.values())

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tradeguard.cli import demo_command, orders_command, report_command, simulate_command
+from tradeguard.cli import (
+    demo_command,
+    exchanges_command,
+    orders_command,
+    report_command,
+    simulate_command,
+)
 from tradeguard.cli.boundary import OneLineErrors
 from tradeguard.cli.options import DebugOption
 
@@ -18,6 +24,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "simulate": simulate_command.simulate,
     "report": report_command.report,
     "orders": orders_command.orders,
+    "exchanges": exchanges_command.exchanges,
 }
 
 app = typer.Typer(
