@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -41,6 +42,7 @@ class Database:
         self._durable = _engine(address, lock_timeout, durable=True)
         self._relaxed = _engine(address, lock_timeout, durable=False)
         self._closed = False
+        self._identity: tuple[int, int] | None = None
         self._forking = False
         self._inherited: list[Pool] = []
         follow_forks(before=self._before_fork, in_parent=self._after_fork, in_child=self._become_child)
@@ -69,6 +71,15 @@ class Database:
         """
         with self.translated(failure, doing), self._turn(), self._relaxed.begin() as connection:
             yield connection
+
+    def pin(self) -> None:
+        """Refuse from now on what would go to another file than the one that is at the path now.
+
+        SQLite goes on writing to a file that was moved or deleted, and nobody would find it after a crash.
+        """
+        if self.address.path is not None:
+            found = os.stat(self.address.path)
+            self._identity = found.st_dev, found.st_ino
 
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
@@ -111,7 +122,18 @@ class Database:
                 )
             if self._closed:
                 raise _UnavailableError("it is closed")
+            self._require_file()
             yield
+
+    def _require_file(self) -> None:
+        if self._identity is None or self.address.path is None:
+            return
+        try:
+            found = os.stat(self.address.path)
+        except OSError as error:
+            raise _UnavailableError(f"its file was moved or deleted while in use: {error.strerror}") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise _UnavailableError("its file was replaced while in use")
 
     @contextmanager
     def _held(self) -> Iterator[bool]:

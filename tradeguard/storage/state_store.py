@@ -19,6 +19,8 @@ from tradeguard.storage.values import KnownValues
 
 __all__ = ["StateStore"]
 
+_LONGEST_AGE = 1e9  # some 30 years
+
 
 class StateStore:
     """Order intents, errors, circuit transitions, rescues and last known good values, in one database.
@@ -31,7 +33,8 @@ class StateStore:
         path_or_url: the path of an SQLite file, or a URL of SQLAlchemy (`postgresql://…`).
         clock: times the check of the file.
         lock_timeout: seconds (> 0) to wait for a thread, and again for a process, that is writing.
-        max_records: errors, transitions and rescues kept, each (>= 1); the oldest are deleted.
+        max_records: errors, transitions, rescues and archived orders kept, each (>= 1); the oldest are deleted.
+        archive_after: seconds (>= 0) after which a resolved order leaves the journal's lists; None for never.
 
     Raises:
         ConfigurationException: the state cannot be used; one line names it and says why.
@@ -44,12 +47,23 @@ class StateStore:
         clock: Clock | None = None,
         lock_timeout: float = 5.0,
         max_records: int = 1_000_000,
+        archive_after: float | None = 7 * 86_400.0,
     ) -> None:
         if not lock_timeout > 0:
             raise ConfigurationException(f"lock_timeout must be > 0 seconds, got {lock_timeout!r}")
         if max_records < 1:
             raise ConfigurationException(f"max_records must be >= 1, got {max_records!r}")
-        self._arguments = {"clock": clock, "lock_timeout": lock_timeout, "max_records": max_records}
+        if archive_after is not None and not 0 <= archive_after < _LONGEST_AGE:
+            raise ConfigurationException(
+                f"archive_after must be None or 0 to {_LONGEST_AGE:g} seconds, got {archive_after!r}"
+            )
+        self._arguments: dict[str, Any] = {
+            "clock": clock,
+            "lock_timeout": lock_timeout,
+            "max_records": max_records,
+            "archive_after": archive_after,
+        }
+        self._journal_options: dict[str, Any] = {"archive_after": archive_after, "max_intents": max_records}
         self._address = Address.parse(path_or_url)
         self._database = Database(self._address, lock_timeout=lock_timeout)
         try:
@@ -84,7 +98,7 @@ class StateStore:
             exchange: ccxt id of the exchange.
             account: fingerprint of the account, never a key.
         """
-        return SqlJournal(self._database, exchange, account, keeper=self)
+        return SqlJournal(self._database, exchange, account, keeper=self, **self._journal_options)
 
     def record(self, record: Record) -> None:
         """Take an error, transition or rescue; a listener for `ErrorMonitor`. Never raises, never waits.
