@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tradeguard.cli import demo_command, orders_command, report_command, simulate_command
+from tradeguard.cli import (
+    control_commands,
+    demo_command,
+    orders_command,
+    recover_command,
+    report_command,
+    simulate_command,
+)
 from tradeguard.cli.boundary import OneLineErrors
 from tradeguard.cli.options import DebugOption
 
@@ -18,6 +25,9 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "simulate": simulate_command.simulate,
     "report": report_command.report,
     "orders": orders_command.orders,
+    "halt": control_commands.halt,
+    "resume": control_commands.resume,
+    "recover": recover_command.recover,
 }
 
 app = typer.Typer(

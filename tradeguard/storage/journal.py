@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tradeguard.orders.errors import DuplicateIntentError, JournalConflictError, JournalError
 from tradeguard.orders.intent import IntentStatus, OrderIntent
 from tradeguard.storage.archive import Archive
+from tradeguard.storage.controls import AccountOperator, Controls
 from tradeguard.storage.database import Database
 from tradeguard.storage.encoding import decode_mapping, decode_time, encode_mapping, encode_text, encode_time
 from tradeguard.storage.schema import intents as table
@@ -69,6 +70,7 @@ class SqlJournal:
         self.account = account
         self._database = database
         self._scope = {"of_exchange": exchange, "of_account": account}
+        self.operator = AccountOperator(Controls(database), exchange, account)
         self._archive = Archive(database, self._scope, after=archive_after, keep=max_intents)
 
     def add(self, intent: OrderIntent) -> None:

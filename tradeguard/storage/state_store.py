@@ -7,19 +7,31 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
+from sqlalchemy import func, select
+
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.orders.errors import JournalError
+from tradeguard.orders.intent import IntentStatus
 from tradeguard.storage.address import Address
+from tradeguard.storage.controls import Controls
 from tradeguard.storage.database import Database
 from tradeguard.storage.journal import SqlJournal
 from tradeguard.storage.observations import Record
 from tradeguard.storage.opening import open_state
 from tradeguard.storage.recorder import Recorder
+from tradeguard.storage.schema import intents
 from tradeguard.storage.values import KnownValues
 
 __all__ = ["StateStore"]
 
 _LONGEST_AGE = 1e9  # some 30 years
+
+_OPEN_ORDERS = (
+    select(intents.c.exchange, intents.c.account, func.count().label("orders"))
+    .where(intents.c.status.in_([status.value for status in IntentStatus if status.is_open]))
+    .group_by(intents.c.exchange, intents.c.account)
+)
 
 
 class StateStore:
@@ -99,6 +111,19 @@ class StateStore:
             account: fingerprint of the account, never a key.
         """
         return SqlJournal(self._database, exchange, account, keeper=self, **self._journal_options)
+
+    def open_orders(self) -> dict[tuple[str, str], int]:
+        """Return how many orders are unresolved, by exchange and account.
+
+        Raises:
+            JournalError: they could not be read.
+        """
+        with self._database.connect(JournalError, "counting open orders") as connection:
+            return {(row.exchange, row.account): row.orders for row in connection.execute(_OPEN_ORDERS)}
+
+    def controls(self) -> Controls:
+        """Return what the operator restricts: see `tradeguard halt` and `tradeguard resume`."""
+        return Controls(self._database)
 
     def record(self, record: Record) -> None:
         """Take an error, transition or rescue; a listener for `ErrorMonitor`. Never raises, never waits.
