@@ -58,8 +58,8 @@ def judge(
     return found
 
 
-def _by_order(plan: BotPlan) -> Mapping[int, list[dict[str, Any]]]:
-    by_order: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+def _by_order(plan: BotPlan) -> Mapping[float, list[dict[str, Any]]]:
+    by_order: defaultdict[float, list[dict[str, Any]]] = defaultdict(list)
     for belief in read_beliefs(plan.beliefs):
         by_order[belief["n"]].append(belief)
     return by_order

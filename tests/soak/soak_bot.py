@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ EXPIRY = 1.0
 and again before a late request reaches the book."""
 VISIBILITY_LAG = 0.2
 """Seconds for which the simulator hides an accepted order; the bots reckon with more."""
+ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +45,12 @@ class BotPlan:
     seed: int
     orders: int
 
-    def amount(self, n: int) -> float:
-        """Return the amount of its n-th order, which no other order of the run has: by it the book is audited."""
-        return round(0.01 + 0.0001 * (self.number * self.orders + n), 4)
+    def amount(self, n: float) -> float:
+        """Return the amount of its n-th order, which no other order of the run has: by it the book is audited.
+
+        What the n-th order is changed into counts as order n + 0.5.
+        """
+        return round(0.01 + 0.0002 * (self.number * self.orders + n), 4)
 
 
 class Beliefs:
@@ -59,7 +63,7 @@ class Beliefs:
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def tell(self, n: int, what: str, **details: Any) -> None:
+    def tell(self, n: float, what: str, **details: Any) -> None:
         os.write(self._file, json.dumps({"n": n, "what": what, **details}).encode() + b"\n")
 
 
@@ -86,47 +90,66 @@ def guarded(config: Mapping[str, Any], journal: str) -> Any:
 
 def run(plan: BotPlan) -> None:
     """Place the orders that are left. What a killed predecessor was about is not repeated: it is recovered."""
-    begun = [belief["n"] for belief in read_beliefs(plan.beliefs) if belief["what"] == "meant"]
+    begun = [int(belief["n"]) for belief in read_beliefs(plan.beliefs) if belief["what"] == "meant"]
     bot = guarded(plan.config, plan.journal)
     beliefs = Beliefs(plan.beliefs)
     for n in range(max(begun, default=-1) + 1, plan.orders):
-        order = place(bot, plan, n, beliefs)
-        if order is not None:
-            cancel(bot, plan, n, order, beliefs)
+        trade(bot, plan, n, beliefs)
     bot.close()
 
 
-def place(bot: Any, plan: BotPlan, n: int, beliefs: Beliefs) -> Any:
-    """Place the n-th order as a bot would that minds its errors: what is absent may be tried again, once."""
+def trade(bot: Any, plan: BotPlan, n: int, beliefs: Beliefs) -> None:
+    """Place the n-th order; where it may still be open, change it now and then, and mostly cancel it."""
     rng = random.Random(f"{plan.seed}/{plan.number}/{n}")
+    current: float = n
+    order = place(bot, plan, n, beliefs, rng)
+    if order is not None and order["type"] == "limit" and rng.random() < 0.25:
+        current, order = n + 0.5, edit(bot, plan, n + 0.5, order, beliefs)
+    if order is not None and order["type"] == "limit" and rng.random() < 0.75:
+        cancel(bot, current, order, beliefs)
+
+
+def place(bot: Any, plan: BotPlan, n: int, beliefs: Beliefs, rng: random.Random) -> Any:
+    """Place the n-th order as a bot would that minds its errors: what is absent may be tried again, once."""
     side = rng.choice(["buy", "sell"])
     price = rng.choice([None, {"buy": 0.03, "sell": 0.07}[side]])
     # Half of the orders have an id of the bot's own, which it uses again when the order is surely absent.
     params = rng.choice([{}, {"clientOrderId": f"s{plan.seed}b{plan.number}n{n}"}])
+    wish = (SYMBOL, "market" if price is None else "limit", side, plan.amount(n), price, params)
     for _ in range(2):
-        beliefs.tell(n, "meant", amount=plan.amount(n), side=side)
-        try:
-            order = bot.create_order(
-                SYMBOL, "market" if price is None else "limit", side, plan.amount(n), price, dict(params)
-            )
-        except OrderAbsentError as error:
-            beliefs.tell(n, "absent", id=error.context["client_order_id"])
-            continue
-        except OrderUnknownError as error:
-            beliefs.tell(n, "unknown", id=error.context["client_order_id"])
-        except (ccxt.BaseError, JournalError) as error:
-            beliefs.tell(n, "refused", error=f"{type(error).__name__}: {error}"[:300])
-        else:
-            beliefs.tell(n, "placed", id=order["clientOrderId"], order_id=order["id"])
+        order = heard(beliefs, n, lambda: bot.create_order(*wish))
+        if order is not ABSENT:
             return order
-        return None
     return None
 
 
-def cancel(bot: Any, plan: BotPlan, n: int, order: Mapping[str, Any], beliefs: Beliefs) -> None:
-    """Cancel every other order that may still be open."""
-    if order["type"] == "market" or random.Random(f"{plan.seed}/{plan.number}/{n}/cancel").random() < 0.5:
-        return
+def edit(bot: Any, plan: BotPlan, n: float, order: Mapping[str, Any], beliefs: Beliefs) -> Any:
+    """Change an order's amount, once."""
+    wish = (order["id"], SYMBOL, "limit", order["side"], plan.amount(n), order["price"])
+    changed = heard(beliefs, n, lambda: bot.edit_order(*wish))
+    return None if changed is ABSENT else changed
+
+
+def heard(beliefs: Beliefs, n: float, send: Callable[[], Any]) -> Any:
+    """Send, and write down what is meant and what is heard; returns the order, ABSENT, or None for anything else."""
+    beliefs.tell(n, "meant")
+    try:
+        order = send()
+    except OrderAbsentError as error:
+        beliefs.tell(n, "absent", id=error.context["client_order_id"])
+        return ABSENT
+    except OrderUnknownError as error:
+        beliefs.tell(n, "unknown", id=error.context["client_order_id"])
+    except (ccxt.BaseError, JournalError) as error:
+        beliefs.tell(n, "refused", error=f"{type(error).__name__}: {error}"[:300])
+    else:
+        beliefs.tell(n, "placed", id=order["clientOrderId"], order_id=order["id"])
+        return order
+    return None
+
+
+def cancel(bot: Any, n: float, order: Mapping[str, Any], beliefs: Beliefs) -> None:
+    """Cancel an order, and write down what is heard."""
     try:
         gone = bot.cancel_order(order["id"], SYMBOL)
     except ccxt.BaseError as error:
