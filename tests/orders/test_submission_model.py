@@ -132,10 +132,12 @@ class World:
         """Return what the process learns: the truth, or nothing."""
         lost = SendOutcome(verdict=Verdict.AMBIGUOUS, error=TimeoutError("no answer"))
         duplicate = SendOutcome(verdict=Verdict.REJECTED, duplicate=True, error=ValueError("duplicate order"))
+        partial = SendOutcome(verdict=Verdict.REJECTED, doubtful=True, error=ValueError("a part was refused"))
         if copy.accepted_at <= self.now:
             placed = SendOutcome(verdict=Verdict.PLACED, order={"id": copy.order_id})
-            # The network may have delivered it twice: then the refusal of the second is what comes back.
-            return self.chance.choice([placed, lost, lost, duplicate])
+            # The network may have delivered it twice: then the refusal of the second is what comes back. And what was
+            # sent together with it may have been refused.
+            return self.chance.choice([placed, placed, lost, lost, duplicate, partial])
         if copy.accepted_at < math.inf:
             return lost
         if self.taken:
@@ -145,7 +147,7 @@ class World:
             SendOutcome(verdict=Verdict.NOT_SENT, error=ConnectionError("refused")),
             SendOutcome(verdict=Verdict.NOT_NOW, error=ConnectionError("429"), retry_after=3.0),
         ]
-        return self.chance.choice([*certain, lost, lost, lost])
+        return self.chance.choice([*certain, partial, lost, lost, lost])
 
     def begin_look_up(self, thorough: bool) -> Callable[[], LookUpOutcome]:
         began = self.now
@@ -236,10 +238,10 @@ def recoverer(world: World) -> Process | None:
     return Process(world, lambda now: resolve(stored, world.policy, now), offset)
 
 
-def live(world: World, recoveries: int) -> list[Process]:
+def live(world: World, recoveries: int, *, resends: bool) -> list[Process]:
     """Let one process submit and others recover, in any order, while any of them may die; returns all of them."""
     chance = world.chance
-    processes = [Process(world, lambda now: submit(new_intent(), world.policy, now))]
+    processes = [Process(world, lambda now: submit(new_intent(), world.policy, now, resends=resends))]
     alive = list(processes)
     for _ in range(2000):
         if recoveries and chance.random() < 0.2 and (late := recoverer(world)) is not None:
@@ -288,16 +290,19 @@ bounds = st.builds(
     policy=bounds,
     taken=st.sampled_from([False] * 5 + [True]),
     recoveries=st.integers(0, 2),
+    resends=st.booleans(),
 )
 def test_no_interleaving_doubles_forgets_or_invents_an_order(
-    chance: Random, policy: SubmissionPolicy, taken: bool, recoveries: int
+    chance: Random, policy: SubmissionPolicy, taken: bool, recoveries: int, resends: bool
 ) -> None:
     world = World(chance, policy, taken=taken)
-    processes = live(world, recoveries)
+    processes = live(world, recoveries, resends=resends)
     check(world, processes)
 
     # The network has recovered: what was left behind is resolved, and the journal tells the truth.
     world.is_hostile = False
+    if policy.expiry is None:
+        world.now += 100.0  # nobody knows when the last request has come to nothing
     for _ in range(3):
         last = recoverer(world)
         while last is not None and not last.ended:
