@@ -42,12 +42,21 @@ def test_old_resolved_orders_leave_the_lists_by_themselves(
     moment = make_intent().updated_at
     for status in IntentStatus:
         journal.add(make_intent(f"old-{status}", status=status))
-        journal.add(make_intent(f"new-{status}", status=status, updated_at=moment + timedelta(seconds=2)))
+        journal.add(make_intent(f"new-{status}", status=status, updated_at=moment + timedelta(seconds=1)))
     end(journal, make_intent("last"), moment + WEEK + timedelta(seconds=1))
     left = {intent.client_order_id for intent in journal.intents()}
     gone = {f"old-{status}" for status in IntentStatus if not status.is_open}
     assert left == {f"{age}-{status}" for status in IntentStatus for age in ("old", "new")} - gone | {"last"}
     assert len(journal.open_intents()) == 6
+
+
+def test_an_order_that_goes_on_archives_nothing(journal: SqlJournal, make_intent: MakeIntent) -> None:
+    """What stands before a send must cost that send nothing."""
+    journal.add(make_intent("old", status=IntentStatus.PLACED))
+    later = make_intent("b")
+    journal.add(later)
+    journal.update(later.replace(status=IntentStatus.SENT, updated_at=later.updated_at + 2 * WEEK))
+    assert len(journal.intents()) == 2
 
 
 def test_the_age_is_chosen(location: str, make_intent: MakeIntent) -> None:

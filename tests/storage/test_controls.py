@@ -135,6 +135,16 @@ def test_a_resume_that_cannot_be_kept_lifts_nothing(store: StateStore, journal: 
     assert "operator" in {cause.kind for cause in interlock.status().causes}
 
 
+def test_a_state_that_cannot_be_read_stops_orders(store: StateStore, journal: SqlJournal) -> None:
+    interlock = interlock_of(journal)
+    with store._database.connect(JournalError, "breaking") as connection:
+        connection.execute(text("DROP TABLE controls"))
+    with pytest.raises(JournalError, match="reading the operator's restrictions failed: .*controls"):
+        interlock.check("ETH/BTC", reduces=True)
+    [cause] = interlock.status().causes
+    assert (cause.kind, cause.state, cause.lifted_by) == ("journal", HALT, "a state that can be used again")
+
+
 def test_a_state_that_cannot_be_understood_stops_orders(store: StateStore, journal: SqlJournal) -> None:
     interlock = interlock_of(journal)
     store.controls().put(control())
