@@ -139,7 +139,7 @@ def test_a_state_that_cannot_be_read_stops_orders(store: StateStore, journal: Sq
     interlock = interlock_of(journal)
     with store._database.connect(JournalError, "breaking") as connection:
         connection.execute(text("DROP TABLE controls"))
-    with pytest.raises(JournalError, match="reading the operator's restrictions failed: .*controls"):
+    with pytest.raises(JournalError, match=r"reading the operator's restrictions failed: .*controls"):
         interlock.check("ETH/BTC", reduces=True)
     [cause] = interlock.status().causes
     assert (cause.kind, cause.state, cause.lifted_by) == ("journal", HALT, "a state that can be used again")
