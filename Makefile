@@ -56,8 +56,8 @@ matrix:  ## run the tests of the core and of orders on every Python that this ma
 bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-soak: $(VENV)/.dev  ## thousands of orders under hostile faults, audited
-	$(BIN)/python tests/soak/orders.py --orders 1000 --seeds 1 2 3 4 5 6 7 8 9 10 $(ARGS)
+soak: $(VENV)/.dev  ## 10,000 orders over 20 seeds under hostile faults and kill -9, audited
+	$(BIN)/python tests/soak/soak.py --orders 500 --seeds $$(seq 20) --bots 5 --kills 8 --parallel 5 $(ARGS)
 
 docs: $(VENV)/.dev  ## build the documentation into build/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

@@ -22,6 +22,7 @@ from tradeguard.orders import (
 )
 from tradeguard.orders import TradingRestrictedError as RestrictedError
 from tradeguard.redaction import redact
+from tradeguard.storage import JournalOperator
 from tradeguard_ccxt.errors import OrderUnknownError, TradingRestrictedError, absent_error, guarded_error
 from tradeguard_ccxt.failures import classify
 from tradeguard_ccxt.operations import Circuit
@@ -53,6 +54,8 @@ class OrderDesk:
         self._guard = guard
         self.state = OrderState(exchange, guard)
         self.tickets = TicketOffice(exchange, guard)
+        # `check` asks it before each order: a halt may come from another process, and outlives this one.
+        guard.interlock.remember(JournalOperator(self.state.journal, lambda: self.state.store is not None))
         self._lock = threading.Lock()
         self._in_flight: set[str] = set()
         self._abandoned: set[str] = set()

@@ -101,6 +101,7 @@ PLACED = SendOutcome(verdict=Verdict.PLACED, order=ORDER)
 AMBIGUOUS = SendOutcome(verdict=Verdict.AMBIGUOUS, error=TimeoutError("no answer"))
 REJECTED = SendOutcome(verdict=Verdict.REJECTED, error=ValueError("no funds"))
 DUPLICATE = SendOutcome(verdict=Verdict.REJECTED, error=ValueError("duplicate"), duplicate=True)
+PARTLY = SendOutcome(verdict=Verdict.REJECTED, error=ValueError("the cancel failed"), doubtful=True)
 NOT_SENT = SendOutcome(verdict=Verdict.NOT_SENT, error=ConnectionError("refused"))
 NOT_NOW = SendOutcome(verdict=Verdict.NOT_NOW, error=ConnectionError("429"), retry_after=3.0)
 FOUND = LookUpOutcome(order=ORDER)
@@ -211,6 +212,19 @@ def test_a_refusal_after_a_resend_is_looked_up_first() -> None:
     assert refused.submit().intent.status is IntentStatus.REJECTED
     sends = [i for i, effect in enumerate(refused.trace) if isinstance(effect, Send)]
     assert any(isinstance(effect, LookUp) for effect in refused.trace[sends[1] :])
+
+
+def test_a_refusal_of_a_part_is_believed_only_when_the_rest_would_be_visible() -> None:
+    """The order may have been accepted with the very answer that refuses another part, and be invisible still."""
+    run = Run([PARTLY], [ABSENT, ABSENT, FOUND])
+    result = run.submit()
+    looked = [at for effect, at in zip(run.trace, run.times, strict=True) if isinstance(effect, LookUp)]
+    assert looked[-1] < 1000.0 + POLICY.visibility_lag + 1.0
+    assert result.intent.status is IntentStatus.PLACED
+
+    refused = Run([PARTLY], [ABSENT])
+    assert refused.submit().intent.status is IntentStatus.REJECTED
+    assert refused.now >= 1000.0 + POLICY.visibility_lag
 
 
 def test_a_recovery_never_sends_and_waits_out_the_expiry() -> None:

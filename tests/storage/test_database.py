@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from tradeguard.exceptions import RecoveryException
+from tradeguard.orders import JournalError, OrderIntent
 from tradeguard.storage import StateStore
 from tradeguard.storage.address import Address
 from tradeguard.storage.database import Database
@@ -141,3 +142,20 @@ def test_closing_waits_for_the_statement_under_way(path: Path) -> None:
 def test_an_error_without_a_text_is_named_by_its_kind(database: Database) -> None:
     """No message ends in nothing."""
     assert database.explain(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(("replaced", "reason"), [(False, "moved or deleted"), (True, "replaced")])
+def test_a_file_that_is_taken_away_is_noticed(
+    path: Path, make_intent: Callable[..., OrderIntent], replaced: bool, reason: str
+) -> None:
+    """SQLite would go on writing to a file that nobody will ever find again."""
+    with StateStore(path) as store:
+        journal = store.journal("binance", "ab12")
+        path.rename(path.with_suffix(".moved"))
+        if replaced:
+            path.touch()
+        with pytest.raises(JournalError, match=f"its file was {reason} while in use"):
+            journal.add(make_intent())
+        path.with_suffix(".moved").replace(path)
+        journal.add(make_intent())
+        assert len(journal.intents()) == 1

@@ -45,7 +45,7 @@ def test_a_state_is_made_with_its_folders(tmp_path: Path) -> None:
     assert raw.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,)
     assert dict(raw.execute("SELECT key, value FROM meta")) == {
         "application": "tradeguard",
-        "schema_version": "1",
+        "schema_version": "2",
     }
     raw.close()
 
@@ -165,7 +165,7 @@ def test_a_database_of_another_application_is_refused(path: Path, statements: st
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        ("2", "a newer TradeGuard wrote it (schema 2, known here: 1)"),
+        ("3", "a newer TradeGuard wrote it (schema 3, known here: 2)"),
         ("0", "its schema version is unreadable: '0'"),
         ("one", "its schema version is unreadable: 'one'"),
     ],
@@ -210,6 +210,23 @@ def test_a_damaged_file_is_refused(path: Path, make_intent: MakeIntent, table: s
     fill(path, make_intent)
     damage(path, table)
     assert "the file is damaged" in refusal(path)
+
+
+def test_a_damaged_index_of_the_journal_is_refused(path: Path, make_intent: MakeIntent) -> None:
+    """An index that has lost an order in doubt would keep it from ever being resolved."""
+    with StateStore(path) as store:
+        store.journal("binance", "ab12").add(make_intent())
+    raw = sqlite3.connect(path)
+    (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'intents_status'").fetchone()
+    (size,) = raw.execute("PRAGMA page_size").fetchone()
+    raw.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        page = file.read(size)
+        assert page.count(b"PENDING") == 1
+        file.seek((root - 1) * size)
+        file.write(page.replace(b"PENDING", b"PLACED!"))
+    assert "the file is damaged: row 1 missing from index intents_status" in refusal(path)
 
 
 def test_a_state_without_its_journal_is_refused(path: Path) -> None:

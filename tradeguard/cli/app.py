@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from tradeguard.cli import (
+    control_commands,
     demo_command,
     exchanges_command,
     orders_command,
+    recover_command,
     report_command,
     simulate_command,
 )
@@ -25,6 +27,9 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "report": report_command.report,
     "orders": orders_command.orders,
     "exchanges": exchanges_command.exchanges,
+    "halt": control_commands.halt,
+    "resume": control_commands.resume,
+    "recover": recover_command.recover,
 }
 
 app = typer.Typer(

@@ -1,14 +1,14 @@
 """Where errors of the command line end: one clear line on stderr and an exit code, and no traceback.
 
-==== ==========================================================================
+==== =================================================================================
 code meaning
-==== ==========================================================================
+==== =================================================================================
 0    the command did what it was asked to
-1    the guarded run of a demo did not pass its audit
+1    the guarded run of a demo did not pass its audit, or a recovery left an order in doubt
 2    bad input: an option, a file, a port, a key or a setting that cannot be used
 70   anything else; `--debug` shows where it came from (EX_SOFTWARE of sysexits)
 130  interrupted
-==== ==========================================================================
+==== =================================================================================
 """
 
 from __future__ import annotations

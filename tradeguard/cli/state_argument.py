@@ -1,4 +1,4 @@
-"""Which state `report` and `orders` read: the one that is named, else a demo's, else the user's own."""
+"""Which state a command means: a named one to act on; to read, else a demo's, else the user's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from tradeguard.cli.demo_command import DEFAULT_STATE
 
-__all__ = ["StateArgument", "state_to_read"]
+__all__ = ["BotStateArgument", "StateArgument", "existing_state", "state_to_read"]
 
 StateArgument = Annotated[
     str | None,
@@ -19,6 +19,24 @@ StateArgument = Annotated[
         show_default=False,
     ),
 ]
+
+BotStateArgument = Annotated[
+    str, typer.Argument(metavar="STATE", help="File or database URL of the bot's state.", show_default=False)
+]
+
+
+def existing_state(named: str) -> str:
+    """Return the path or URL of a bot's state, which a slip of the pen must not create.
+
+    Raises:
+        ConfigurationException: there is no such file.
+    """
+    from tradeguard.storage.address import Address, refusal  # noqa: PLC0415 - SQLAlchemy is heavy
+
+    address = Address.parse(named)
+    if address.path is not None and not address.path.exists():
+        raise refusal(address.label, "there is no such file")
+    return named
 
 
 def state_to_read(named: str | None) -> str:

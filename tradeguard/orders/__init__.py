@@ -12,7 +12,13 @@ from tradeguard.orders.errors import (
     TradingRestrictedError,
 )
 from tradeguard.orders.intent import IntentStatus, OrderIntent
-from tradeguard.orders.interlock import Interlock, InterlockCause, InterlockState, InterlockStatus
+from tradeguard.orders.interlock import (
+    Interlock,
+    InterlockCause,
+    InterlockState,
+    InterlockStatus,
+    OperatorMemory,
+)
 from tradeguard.orders.journal import OrderJournal
 from tradeguard.orders.submission import (
     Effect,
@@ -44,6 +50,7 @@ __all__ = [
     "JournalWriter",
     "LookUp",
     "LookUpOutcome",
+    "OperatorMemory",
     "OrderAbsentError",
     "OrderIntent",
     "OrderJournal",

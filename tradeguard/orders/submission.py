@@ -270,9 +270,10 @@ def _judge(
         return run.end()
     # A refusal that follows an earlier send, or that speaks of a duplicate, may be that order's own doing (it holds the
     # id, or the funds), so it is looked up before it is believed. What was refused cannot be accepted later, so that
-    # look-up need not wait for the expiry.
+    # look-up need not wait for the expiry; but what it speaks of may be there already, and not visible yet.
     yield run.record(IntentStatus.SENT)
-    proof_at = run.now() if refused else _proof_at(run.intent, run.policy)
+    lag = run.policy.visibility_lag if outcome.duplicate or outcome.doubtful else 0.0
+    proof_at = run.now() + lag if refused else _proof_at(run.intent, run.policy)
     seen = yield from _look_until_known(run, proof_at=proof_at)
     if seen.order is not None:
         return run.end(seen.order, looked_up=True)

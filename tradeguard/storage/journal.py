@@ -11,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from tradeguard.orders.errors import DuplicateIntentError, JournalConflictError, JournalError
 from tradeguard.orders.intent import IntentStatus, OrderIntent
+from tradeguard.storage.archive import Archive
+from tradeguard.storage.controls import AccountOperator, Controls
 from tradeguard.storage.database import Database
 from tradeguard.storage.encoding import decode_mapping, decode_time, encode_mapping, encode_text, encode_time
 from tradeguard.storage.schema import intents as table
@@ -39,16 +41,6 @@ _ALL = select(table).where(*_OF_ACCOUNT).order_by(table.c.created_at, table.c.id
 _VISIBLE = _ALL.where(table.c.archived.is_(False))
 _OF_STATUS = _VISIBLE.where(table.c.status == bindparam("of_status"))
 _UNRESOLVED = _ALL.where(table.c.status.in_(_OPEN))
-_ARCHIVE = (
-    update(table)
-    .where(
-        *_OF_ACCOUNT,
-        table.c.archived.is_(False),
-        table.c.status.not_in(_OPEN),
-        table.c.updated_at < bindparam("of_before"),
-    )
-    .values(archived=True)
-)
 
 
 class SqlJournal:
@@ -58,15 +50,28 @@ class SqlJournal:
         database: where they are kept.
         exchange: ccxt id of the exchange.
         account: fingerprint of the account, never a key.
+        archive_after: seconds after which a resolved intent is hidden; None for never.
+        max_intents: intents of the state beyond which hidden ones are deleted, the oldest first.
         keeper: lives as long as the journal; a store closes the database when nobody holds it any more.
     """
 
-    def __init__(self, database: Database, exchange: str, account: str, *, keeper: object = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        exchange: str,
+        account: str,
+        *,
+        archive_after: float | None = None,
+        max_intents: int = 1_000_000,
+        keeper: object = None,
+    ) -> None:
         self._keeper = keeper
         self.exchange = exchange
         self.account = account
         self._database = database
         self._scope = {"of_exchange": exchange, "of_account": account}
+        self.operator = AccountOperator(Controls(database), exchange, account)
+        self._archive = Archive(database, self._scope, after=archive_after, keep=max_intents)
 
     def add(self, intent: OrderIntent) -> None:
         """Write a new intent; it is on disk when this returns.
@@ -118,6 +123,8 @@ class SqlJournal:
                 written = connection.execute(_UPDATE_EXPECTED, values).rowcount
             if written != 1:
                 raise _unwritten(intent, expected, self._stored(connection, intent.client_order_id))
+        if not intent.status.is_open:
+            self._archive.ended(intent.updated_at)
 
     def get(self, client_order_id: str) -> OrderIntent | None:
         """Return the intent with this client order id, archived ones included, or None.
@@ -156,9 +163,7 @@ class SqlJournal:
         Raises:
             JournalError: the change could not be written.
         """
-        with self._database.connect(JournalError, "archiving orders") as connection:
-            values = {**self._scope, "of_before": encode_time(before)}
-            return connection.execute(_ARCHIVE, values).rowcount
+        return self._archive.hide(before)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.exchange!r}, {self.account!r}, {self._database.address.label!r})"

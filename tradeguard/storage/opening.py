@@ -14,6 +14,7 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.storage import schema
 from tradeguard.storage.address import Address, refusal
 from tradeguard.storage.database import Database
+from tradeguard.storage.migrations import migrate
 
 __all__ = ["CHECK_SECONDS", "check_application", "check_integrity", "open_state"]
 
@@ -33,15 +34,16 @@ def open_state(database: Database, clock: Clock) -> None:
         with database.transaction(ConfigurationException, _OPENING) as connection:
             # Two processes never create the tables at once; the number is ours.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({schema.APPLICATION_ID})")
-            _create_or_check(connection, database.address)
+            _create_or_migrate(connection, database.address)
     else:
         _prepare_folder(database.address, database.address.path)
         with database.connect(ConfigurationException, _OPENING) as connection:
             _open_file(connection, database.address, clock)
+        database.pin()
 
 
-def check_application(connection: Connection, address: Address) -> bool:
-    """Tell whether the state is there (True) or its database is still empty (False).
+def check_application(connection: Connection, address: Address) -> int:
+    """Return the version of the state's schema, 0 where its database is still empty.
 
     Raises:
         ConfigurationException: it is another application's, or of a schema that is not known here.
@@ -53,12 +55,11 @@ def check_application(connection: Connection, address: Address) -> bool:
     elif _pragma(connection, "application_id") not in {0, schema.APPLICATION_ID}:
         raise refusal(address.label, "it is an SQLite file of another application")
     if not tables:
-        return False
+        return 0
     entries = _meta(connection) if "meta" in tables else {}
     if entries.get("application") != schema.APPLICATION:
         raise refusal(address.label, "it holds tables of another application")
-    _check_version(entries.get("schema_version", ""), address)
-    return True
+    return _version(entries.get("schema_version", ""), address)
 
 
 def check_integrity(connection: Connection, address: Address, clock: Clock) -> None:
@@ -71,7 +72,8 @@ def check_integrity(connection: Connection, address: Address, clock: Clock) -> N
     raw: Any = connection.connection.driver_connection
     raw.set_progress_handler(lambda: clock.monotonic() > deadline, 10_000)
     try:
-        for check in ("quick_check('intents')", "quick_check(1)"):
+        # Of the journal, its indexes too: an order in doubt that an index has lost would never be resolved.
+        for check in ("integrity_check('intents')", "quick_check(1)"):
             finding = str(_pragma(connection, check))
             if finding != "ok":
                 raise refusal(address.label, f"the file is damaged: {finding}")
@@ -91,7 +93,7 @@ def _open_file(connection: Connection, address: Address, clock: Clock) -> None:
     # The write lock lets one process alone create the tables.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        if _create_or_check(connection, address):
+        if _create_or_migrate(connection, address):
             connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
         # SQLite grants that lock even where it may only read; a write, if only of nothing, it refuses.
         connection.execute(delete(schema.meta).where(false()))
@@ -101,9 +103,12 @@ def _open_file(connection: Connection, address: Address, clock: Clock) -> None:
         raise
 
 
-def _create_or_check(connection: Connection, address: Address) -> bool:
-    """Create the tables where there are none yet, and tell whether that was so."""
-    if check_application(connection, address):
+def _create_or_migrate(connection: Connection, address: Address) -> bool:
+    """Create the tables where there are none yet, and tell whether that was so; bring older ones up to date."""
+    version = check_application(connection, address)
+    if version:
+        if version < schema.SCHEMA_VERSION:
+            migrate(connection, version)
         return False
     schema.METADATA.create_all(connection)
     entries = {"application": schema.APPLICATION, "schema_version": str(schema.SCHEMA_VERSION)}
@@ -118,12 +123,13 @@ def _meta(connection: Connection) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(select(schema.meta))}
 
 
-def _check_version(text: str, address: Address) -> None:
+def _version(text: str, address: Address) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise refusal(address.label, f"its schema version is unreadable: {text!r}")
     if int(text) > schema.SCHEMA_VERSION:
         known = schema.SCHEMA_VERSION
         raise refusal(address.label, f"a newer TradeGuard wrote it (schema {text}, known here: {known})")
+    return int(text)
 
 
 def _prepare_folder(address: Address, path: Path) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "APPLICATION_ID",
     "METADATA",
     "SCHEMA_VERSION",
+    "controls",
     "errors",
     "intents",
     "known_values",
@@ -36,7 +37,8 @@ __all__ = [
 APPLICATION = "tradeguard"
 APPLICATION_ID = 0x54476473
 """`TGds` in ASCII: SQLite's `PRAGMA application_id`, by which `file(1)` and we know the file as ours."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 added `controls`, and the index by which old intents are found."""
 
 METADATA = MetaData()
 
@@ -75,6 +77,17 @@ intents = Table(
     Column("archived", Boolean, nullable=False),
     UniqueConstraint("exchange", "account", "client_order_id", name="intents_client_order_id"),
     Index("intents_status", "exchange", "account", "status"),
+    Index("intents_archived", "exchange", "account", "archived", "id"),
+)
+
+controls = Table(
+    "controls",
+    METADATA,
+    Column("exchange", Text, primary_key=True),  # empty for every exchange
+    Column("account", Text, primary_key=True),  # empty for every account
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Double, nullable=False),
 )
 
 errors = Table(

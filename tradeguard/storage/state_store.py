@@ -7,17 +7,31 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
+from sqlalchemy import func, select
+
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.orders.errors import JournalError
+from tradeguard.orders.intent import IntentStatus
 from tradeguard.storage.address import Address
+from tradeguard.storage.controls import Controls
 from tradeguard.storage.database import Database
 from tradeguard.storage.journal import SqlJournal
 from tradeguard.storage.observations import Record
 from tradeguard.storage.opening import open_state
 from tradeguard.storage.recorder import Recorder
+from tradeguard.storage.schema import intents
 from tradeguard.storage.values import KnownValues
 
 __all__ = ["StateStore"]
+
+_LONGEST_AGE = 1e9  # some 30 years
+
+_OPEN_ORDERS = (
+    select(intents.c.exchange, intents.c.account, func.count().label("orders"))
+    .where(intents.c.status.in_([status.value for status in IntentStatus if status.is_open]))
+    .group_by(intents.c.exchange, intents.c.account)
+)
 
 
 class StateStore:
@@ -31,7 +45,8 @@ class StateStore:
         path_or_url: the path of an SQLite file, or a URL of SQLAlchemy (`postgresql://…`).
         clock: times the check of the file.
         lock_timeout: seconds (> 0) to wait for a thread, and again for a process, that is writing.
-        max_records: errors, transitions and rescues kept, each (>= 1); the oldest are deleted.
+        max_records: errors, transitions, rescues and archived orders kept, each (>= 1); the oldest are deleted.
+        archive_after: seconds (>= 0) after which a resolved order leaves the journal's lists; None for never.
 
     Raises:
         ConfigurationException: the state cannot be used; one line names it and says why.
@@ -44,12 +59,23 @@ class StateStore:
         clock: Clock | None = None,
         lock_timeout: float = 5.0,
         max_records: int = 1_000_000,
+        archive_after: float | None = 7 * 86_400.0,
     ) -> None:
         if not lock_timeout > 0:
             raise ConfigurationException(f"lock_timeout must be > 0 seconds, got {lock_timeout!r}")
         if max_records < 1:
             raise ConfigurationException(f"max_records must be >= 1, got {max_records!r}")
-        self._arguments = {"clock": clock, "lock_timeout": lock_timeout, "max_records": max_records}
+        if archive_after is not None and not 0 <= archive_after < _LONGEST_AGE:
+            raise ConfigurationException(
+                f"archive_after must be None or 0 to {_LONGEST_AGE:g} seconds, got {archive_after!r}"
+            )
+        self._arguments: dict[str, Any] = {
+            "clock": clock,
+            "lock_timeout": lock_timeout,
+            "max_records": max_records,
+            "archive_after": archive_after,
+        }
+        self._journal_options: dict[str, Any] = {"archive_after": archive_after, "max_intents": max_records}
         self._address = Address.parse(path_or_url)
         self._database = Database(self._address, lock_timeout=lock_timeout)
         try:
@@ -84,7 +110,20 @@ class StateStore:
             exchange: ccxt id of the exchange.
             account: fingerprint of the account, never a key.
         """
-        return SqlJournal(self._database, exchange, account, keeper=self)
+        return SqlJournal(self._database, exchange, account, keeper=self, **self._journal_options)
+
+    def open_orders(self) -> dict[tuple[str, str], int]:
+        """Return how many orders are unresolved, by exchange and account.
+
+        Raises:
+            JournalError: they could not be read.
+        """
+        with self._database.connect(JournalError, "counting open orders") as connection:
+            return {(row.exchange, row.account): row.orders for row in connection.execute(_OPEN_ORDERS)}
+
+    def controls(self) -> Controls:
+        """Return what the operator restricts: see `tradeguard halt` and `tradeguard resume`."""
+        return Controls(self._database)
 
     def record(self, record: Record) -> None:
         """Take an error, transition or rescue; a listener for `ErrorMonitor`. Never raises, never waits.
