@@ -16,7 +16,7 @@ from tradeguard.simulator import SimulatedExchange, SyntheticMarket
 from tradeguard.testing import ManualClock
 
 Start = Callable[..., SimulatedExchange]
-Connect = Callable[..., ccxt.binance]
+Connect = Callable[..., Any]
 ConnectPro = Callable[..., Awaitable[ccxt.pro.binance]]
 Dial = Callable[[SimulatedExchange, str], Awaitable[aiohttp.ClientWebSocketResponse]]
 
@@ -41,14 +41,12 @@ def start(clock: ManualClock) -> Iterator[Start]:
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Connect ccxt's own binance to an exchange; the clients are closed after the test."""
+    """Connect ccxt's own class of an exchange to it; the clients are closed after the test."""
     with ExitStack() as stack:
 
-        def connected(
-            exchange: SimulatedExchange, account: str = "default", **overrides: Any
-        ) -> ccxt.binance:
+        def connected(exchange: SimulatedExchange, account: str = "default", **overrides: Any) -> Any:
             overrides.setdefault("timeout", 2000)
-            client = ccxt.binance(exchange.ccxt_config(account, **overrides))
+            client = getattr(ccxt, exchange.dialect)(exchange.ccxt_config(account, **overrides))
             stack.callback(client.close)
             return client
 
@@ -116,3 +114,20 @@ async def dial() -> AsyncIterator[Dial]:
             return await session.ws_connect(exchange.url + path)
 
         yield dialled
+
+
+@pytest.fixture
+def kraken_exchange(start: Start) -> SimulatedExchange:
+    """Kraken's dialect: pairs with prefixes and without, at prices that barely move."""
+    market = SyntheticMarket(
+        ["ETH/BTC", "BTC/USD", "ETH/USDT"], volatility=0.00002, start_price={"BTC/USD": 40_000}
+    )
+    balances = {"ETH": 100, "BTC": 10, "USD": 50_000, "USDT": 1000}
+    return start(market=market, balances=balances, dialect="kraken")
+
+
+@pytest.fixture
+def kraken(kraken_exchange: SimulatedExchange, connect: Connect) -> ccxt.kraken:
+    client = connect(kraken_exchange)
+    client.load_markets()
+    return client

@@ -53,6 +53,18 @@ def test_belief_that_agrees_with_the_book_is_clean(exchange: SimulatedExchange, 
     assert (audit.intents, audit.placed) == (4, 2)
 
 
+def test_order_that_was_sent_without_a_client_id_is_found_by_its_order_id(
+    exchange: SimulatedExchange, binance: ccxt.binance, place: Any
+) -> None:
+    nameless = [binance.create_order("ETH/BTC", "limit", "buy", 1, 0.04)["id"] for _ in range(2)]
+    named = place("named")
+    audit = exchange.audit([Intent("never sent", "PLACED", nameless[0]), Intent("named", "PLACED", named)])
+    assert (audit.placed, len(audit.lost), audit.phantom) == (2, 1, ())
+    # Who bears the name comes before who claims the number.
+    claimed = exchange.audit([Intent("never sent", "PLACED", named), Intent("named", "PLACED", named)])
+    assert claimed.phantom == ("never sent",)
+
+
 def test_empty_belief_of_an_empty_book_is_clean(exchange: SimulatedExchange) -> None:
     assert exchange.audit([]).clean
 

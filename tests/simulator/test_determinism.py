@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ccxt
+import pytest
 
 from tradeguard.simulator import FaultPlan, SimulatedExchange, SyntheticMarket
+from tradeguard.simulator.dialects import DIALECTS
 from tradeguard.testing import ManualClock
 
 if TYPE_CHECKING:
     from tests.simulator.conftest import Connect
 
 
-def run(connect: Connect, seed: int) -> list[Any]:
+def run(connect: Connect, seed: int, dialect: str) -> list[Any]:
     """Let a careless bot trade for a while under hostile faults, and return all there is to see of it."""
     clock = ManualClock()
     market = SyntheticMarket(["ETH/BTC", "BTC/USDT"], volatility=0.002)
-    with SimulatedExchange(market, FaultPlan.profile("hostile"), seed=seed, clock=clock) as exchange:
-        client = connect(exchange)
+    plan = FaultPlan.profile("hostile")
+    with SimulatedExchange(market, plan, seed=seed, clock=clock, dialect=dialect) as exchange:
+        client, events = connect(exchange), []
+        exchange.listen(events.append)
         seen: list[Any] = []
         for number in range(40):
             for call in (
                 lambda: client.fetch_ticker("ETH/BTC")["last"],
-                lambda: client.fetch_ohlcv("ETH/BTC", "1s", limit=3),
+                lambda: client.fetch_ohlcv("ETH/BTC", "1m", limit=3),
                 lambda number=number: _order(client, number),
-                lambda: [order["status"] for order in client.fetch_orders("ETH/BTC")],
+                lambda: [order["id"] for order in client.fetch_open_orders("ETH/BTC")],
+                lambda: [order["status"] for order in client.fetch_closed_orders("ETH/BTC")],
+                lambda: [trade["id"] for trade in client.fetch_my_trades("ETH/BTC")],
             ):
                 try:
                     seen.append(call())
@@ -34,27 +39,30 @@ def run(connect: Connect, seed: int) -> list[Any]:
                     seen.append(type(error))
             clock.advance(0.7)
         requests = [(one.method, one.path, one.time, one.status, one.fault) for one in exchange.requests]
-        return [seen, requests, exchange.orders(), exchange.trades(), exchange.balances()]
+        return [seen, requests, exchange.orders(), exchange.trades(), exchange.balances(), events]
 
 
-def _order(client: ccxt.binance, number: int) -> Any:
+def _order(client: Any, number: int) -> Any:
     side, price = ("buy", 0.0499) if number % 2 else ("sell", 0.0501)
     order = client.create_order("ETH/BTC", "limit", side, 0.5, price, {"clientOrderId": f"order-{number}"})
     return order["id"], order["status"], order["filled"]
 
 
-def test_same_seed_is_the_same_run(connect: Connect) -> None:
-    first, second = run(connect, seed=11), run(connect, seed=11)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_same_seed_is_the_same_run(connect: Connect, dialect: str) -> None:
+    first, second = run(connect, 11, dialect), run(connect, 11, dialect)
     for one, other in zip(first, second, strict=True):
         assert one == other
-    seen, requests, orders, trades, _ = first
+    seen, requests, orders, trades, _, events = first
     assert {fault for *_, fault in requests} > {None}
     assert any(isinstance(one, type) for one in seen)
     assert orders
     assert trades
+    assert events
 
 
-def test_another_seed_is_another_run(connect: Connect) -> None:
-    first, other = run(connect, seed=11), run(connect, seed=12)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_another_seed_is_another_run(connect: Connect, dialect: str) -> None:
+    first, other = run(connect, 11, dialect), run(connect, 12, dialect)
     assert first[1] != other[1]
     assert first[4] != other[4]

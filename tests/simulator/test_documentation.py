@@ -59,5 +59,11 @@ def test_documented_shares_are_those_of_the_profile(profile: str) -> None:
 
     assert create == pytest.approx(share(EndpointGroup.CREATE), abs=0.051)
     assert accepted == pytest.approx(share(EndpointGroup.CREATE, ("after", "late_acceptance")), abs=0.051)
-    groups = (EndpointGroup.CANCEL, EndpointGroup.LOOKUP, EndpointGroup.MARKET, EndpointGroup.ACCOUNT)
+    groups = (
+        EndpointGroup.CANCEL,
+        EndpointGroup.LOOKUP,
+        EndpointGroup.MARKET,
+        EndpointGroup.ACCOUNT,
+        EndpointGroup.PAYOUT,
+    )
     assert others == pytest.approx([share(group) for group in groups], abs=0.051)

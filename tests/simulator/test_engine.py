@@ -12,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tradeguard.simulator import OrderStatus, ReplayMarket, SyntheticMarket
 from tradeguard.simulator.book import RestingOrders
+from tradeguard.simulator.customs import Customs
 from tradeguard.simulator.engine import Engine
+from tradeguard.simulator.events import OrderEvent
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.orders import Order, OrderRequest, OrderType, SelfTrade, Side, TimeInForce
 from tradeguard.simulator.rejections import EngineRejection, Reason
@@ -23,9 +25,9 @@ FEE = Decimal("0.001")
 STEADY = [[n * 60_000, 100.0, 100.0, 100.0, 100.0, 80.0] for n in range(3)]
 
 
-def engine_of(market: Any, seed: int = 0, **balances: int) -> Engine:
+def engine_of(market: Any, seed: int = 0, customs: Customs | None = None, **balances: int) -> Engine:
     feeds = {listing.rules.symbol: SymbolFeed(listing, START_MS) for listing in market.listings(seed)}
-    engine = Engine(feeds, seed, FEE, FEE, START_MS)
+    engine = Engine(feeds, seed, FEE, FEE, START_MS, customs)
     for account in ACCOUNTS:
         engine.ledger.open(account, {asset: Decimal(amount) for asset, amount in balances.items()})
     return engine
@@ -87,6 +89,27 @@ def test_refused_order_leaves_no_trace() -> None:
     assert engine.ledger.totals() == before
 
 
+def test_amended_order_takes_no_more_than_it_still_wants() -> None:
+    engine = steady()
+    order = engine.place("one", limit(Side.BUY, 3, 100))
+    engine.place("two", limit(Side.SELL, 1, 100))
+    engine.amend(order, quantity=Decimal("2.5"), price=Decimal("100.5"))
+    assert (order.filled, order.status) == (Decimal("2.5"), OrderStatus.FILLED)
+    assert order.locked == 0
+
+
+def test_order_cannot_be_amended_to_what_is_filled_already() -> None:
+    engine = steady()
+    order = engine.place("one", limit(Side.BUY, 3, 100))
+    engine.place("two", limit(Side.SELL, 1, 100))
+    with pytest.raises(EngineRejection, match="LOT_SIZE"):
+        engine.amend(order, quantity=Decimal(1))
+    engine.cancel(order)
+    with pytest.raises(EngineRejection) as caught:
+        engine.amend(order, quantity=Decimal(2))
+    assert caught.value.reason is Reason.UNKNOWN_ORDER
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=8), st.integers(0, 50))
 def test_outcome_does_not_depend_on_how_often_the_engine_is_called(steps: list[int], seed: int) -> None:
@@ -114,10 +137,13 @@ def test_outcome_does_not_depend_on_how_often_the_engine_is_called(steps: list[i
 class EngineMachine(RuleBasedStateMachine):
     """Two accounts trade a lively synthetic market with every type of order."""
 
-    @initialize(seed=st.integers(0, 1000))
-    def begin(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 1000), fees_in_quote=st.booleans())
+    def begin(self, seed: int, fees_in_quote: bool) -> None:
         market = SyntheticMarket(volatility=0.003, volume=20, history=5)
-        self.engine = engine_of(market, seed, ETH=50, BTC=5)
+        self.engine = engine_of(market, seed, Customs(fees_in_quote=fees_in_quote), ETH=50, BTC=5)
+        self.events: list[OrderEvent] = []
+        self.amended: set[int] = set()
+        self.engine.events.subscribe(self.events.append)
         self.totals = self.engine.ledger.totals()
         self.symbol = "ETH/BTC"
         self.now_ms = START_MS
@@ -203,6 +229,38 @@ class EngineMachine(RuleBasedStateMachine):
         self.engine.cancel(order)
         assert (order.status, order.filled, order.locked) == (OrderStatus.CANCELED, filled, 0)
 
+    @precondition(lambda self: any(order.status.is_open for order in self.engine.register.orders))
+    @rule(data=st.data(), steps=st.integers(1, 200_000), shift=st.integers(-400, 400), post=st.booleans())
+    def amend(self, data: st.DataObject, steps: int, shift: int, post: bool) -> None:
+        is_open = [order for order in self.engine.register.orders if order.status.is_open]
+        order = data.draw(st.sampled_from(is_open))
+        before = (order.record(), self.engine.ledger.balances(order.account))
+        is_limit = order.request.type in (OrderType.LIMIT, OrderType.LIMIT_MAKER)
+        try:
+            self.engine.amend(
+                order,
+                quantity=steps * Decimal("0.0001"),
+                price=self.price(shift) if order.request.price is not None else None,
+                post_only=post and is_limit,
+            )
+        except EngineRejection:
+            assert (order.record(), self.engine.ledger.balances(order.account)) == before
+        else:
+            self.amended.add(order.order_id)
+            assert order.quantity == steps * Decimal("0.0001")
+
+    @precondition(lambda self: any(order.is_working for order in self.engine.register.orders))
+    @rule(data=st.data())
+    def fill(self, data: st.DataObject) -> None:
+        order = data.draw(st.sampled_from([one for one in self.engine.register.orders if one.is_working]))
+        rests = order.status.is_open
+        try:
+            self.engine.fill(order)
+        except EngineRejection:
+            assert not rests
+        else:
+            assert order.status is OrderStatus.FILLED
+
     def price(self, shift: int) -> Decimal:
         return self.engine.last_price(self.symbol) + shift * Decimal("0.0000001")
 
@@ -246,12 +304,19 @@ class EngineMachine(RuleBasedStateMachine):
             )
             assert order.cost == sum((trade.quote_quantity for trade in order.fills), Decimal(0))
             assert (order.status is OrderStatus.FILLED) == (order.remaining == 0)
-            limit_price = order.request.price
+            limit_price = None if order.order_id in self.amended else order.request.price
             for trade in order.fills:
                 if limit_price is not None and order.request.side is Side.BUY:
                     assert trade.price <= limit_price
                 elif limit_price is not None:
                     assert trade.price >= limit_price
+
+    @invariant()
+    def listeners_know_every_order_as_it_is(self) -> None:
+        told = {event.order.order_id: event.order for event in self.events}
+        assert told == {order.name: order.record() for order in self.engine.register.orders}
+        trades = [event.trade for event in self.events if event.trade is not None]
+        assert len(trades) == sum(len(order.fills) for order in self.engine.register.orders)
 
     @invariant()
     def open_orders_are_where_they_belong(self) -> None:

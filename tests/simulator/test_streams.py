@@ -314,6 +314,11 @@ async def test_stopping_ends_every_socket(start: Start, connect_pro: ConnectPro)
     assert [socket.is_open for socket in exchange.sockets] == [False]
 
 
+async def test_another_dialect_has_no_sockets(start: Start, dial: Dial) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+        await dial(start(dialect="kraken"), "/ws")
+
+
 async def test_sockets_are_told_of_while_open_and_afterwards(
     exchange: SimulatedExchange, connect_pro: ConnectPro
 ) -> None:

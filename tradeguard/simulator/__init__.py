@@ -1,7 +1,8 @@
-"""A local exchange to test bots with: Binance's spot protocol, a matching engine, markets and faults."""
+"""A local exchange to test bots with: Binance's and Kraken's protocols, a matching engine, markets, faults."""
 
 from tradeguard.simulator.audit import Audit
 from tradeguard.simulator.binance import SocketRecord
+from tradeguard.simulator.events import OrderEvent, OrderEventKind
 from tradeguard.simulator.exchange import SimulatedExchange
 from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.faults import EndpointGroup, Fault, FaultKind, Phase
@@ -11,6 +12,7 @@ from tradeguard.simulator.replay import ReplayMarket
 from tradeguard.simulator.request_log import RequestRecord
 from tradeguard.simulator.stream_faults import StreamFault, StreamFaultKind, StreamGroup
 from tradeguard.simulator.synthetic import SyntheticMarket
+from tradeguard.simulator.venue import Payout, PayoutKind
 
 __all__ = [
     "Audit",
@@ -19,8 +21,12 @@ __all__ = [
     "Fault",
     "FaultKind",
     "FaultPlan",
+    "OrderEvent",
+    "OrderEventKind",
     "OrderRecord",
     "OrderStatus",
+    "Payout",
+    "PayoutKind",
     "Phase",
     "ReplayMarket",
     "RequestRecord",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator.fault_plan import FaultPlan
@@ -21,8 +21,10 @@ __all__ = [
     "amounts_of",
     "balances_of",
     "check_address",
+    "dialect_of",
     "limit_of",
     "markets_of",
+    "merged",
     "number_of",
     "plan_of",
     "rate_of",
@@ -30,6 +32,7 @@ __all__ = [
     "seed_of",
 ]
 
+_T = TypeVar("_T")
 _USUAL_BALANCES: Mapping[str, Decimal] = MappingProxyType(
     {"BTC": Decimal(10), "ETH": Decimal(100), "USDT": Decimal(100_000)}
 )
@@ -106,6 +109,25 @@ def rate_of(name: str, value: float) -> Decimal:
     """Return a share between 0 and 1."""
     number_of(name, value, 0.0, 1.0)
     return Decimal(str(value))
+
+
+def dialect_of(name: object, known: Mapping[str, _T]) -> _T:
+    """Return what is known under the name of a dialect."""
+    if not isinstance(name, str) or name not in known:
+        refuse("dialect", name, "one of " + ", ".join(known))
+    return known[name]
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `over` put over `under`; what is a dictionary in both is merged."""
+    result = dict(under)
+    for key, value in over.items():
+        former = result.get(key)
+        if isinstance(value, Mapping) and isinstance(former, Mapping):
+            result[key] = merged(former, value)
+        else:
+            result[key] = value
+    return result
 
 
 def number_of(name: str, value: object, low: float, high: float) -> float:

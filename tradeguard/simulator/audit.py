@@ -59,7 +59,8 @@ def audit_intents(
 
     Args:
         intents: objects with `client_order_id`, `status` and `order_id`; `client_order_ids`, all ids that were
-            used for one intent, and `symbol`, `side` and `amount` are looked at where they are there.
+            used for one intent, and `symbol`, `side` and `amount` are looked at where they are there. Where
+            none of its client order ids is on the book, as when none was sent, its order id finds the order.
         orders: every order that the exchange ever accepted of the account.
         believed: totals by asset as the bot believes them; None leaves them out.
         actual: totals by asset.
@@ -69,9 +70,14 @@ def audit_intents(
         on_book[order.client_order_id].append(order)
     findings: defaultdict[str, list[str]] = defaultdict(list)
     intents = list(intents)
+    matched = [[order for name in _names(intent) for order in on_book.pop(name, ())] for intent in intents]
+    nameless = {order.order_id: order for orders in on_book.values() for order in orders}
     placed = 0
-    for intent in intents:
-        found = [order for name in _names(intent) for order in on_book.pop(name, ())]
+    for intent, found in zip(intents, matched, strict=True):
+        number = str(getattr(intent, "order_id", None))
+        if not found and number in nameless:
+            found.append(nameless.pop(number))
+            on_book[found[0].client_order_id].remove(found[0])
         placed += _judge(intent, found, findings)
     for orphans in on_book.values():
         findings["lost"].extend(order.client_order_id for order in orphans)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
 from tradeguard.simulator.candles import ZERO, Print
+from tradeguard.simulator.customs import Customs
 from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.filters import check_counts, check_filters
@@ -34,6 +36,7 @@ class Engine:
         maker_fee: share of what a resting order receives, 0 to 1.
         taker_fee: share of what an incoming order receives, 0 to 1.
         now_ms: epoch milliseconds of the start.
+        customs: how orders are named and fees taken.
     """
 
     def __init__(
@@ -43,10 +46,14 @@ class Engine:
         maker_fee: Decimal,
         taker_fee: Decimal,
         now_ms: int,
+        customs: Customs | None = None,
     ) -> None:
-        self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
+        self.customs = Customs() if customs is None else customs
         self.events = OrderEvents()
-        self.settlement = Settlement(self.books, maker_fee, taker_fee, self.events)
+        self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
+        self.settlement = Settlement(
+            self.books, maker_fee, taker_fee, self.events, fees_in_quote=self.customs.fees_in_quote
+        )
         self.ledger = self.settlement.ledger
         self.register = self.settlement.register
         self.now_ms = now_ms
@@ -103,6 +110,54 @@ class Engine:
             raise EngineRejection(Reason.UNKNOWN_ORDER)
         self.settlement.close(order, OrderStatus.CANCELED, self.now_ms)
 
+    def amend(
+        self,
+        order: Order,
+        *,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        post_only: bool = False,
+    ) -> None:
+        """Change an open order in place; None leaves a value as it is. It keeps its age, and its id.
+
+        Raises:
+            EngineRejection: it is open no more, or the change was refused; nothing has changed.
+        """
+        if not order.status.is_open:
+            raise EngineRejection(Reason.UNKNOWN_ORDER)
+        book = self.books[order.request.symbol]
+        former = (order.request, order.quantity, order.updated_ms)
+        request = _amended(order.request, quantity, price, stop_price, post_only=post_only)
+        self.check(request)
+        if request.quantity is None or request.quantity <= order.filled:
+            raise EngineRejection(Reason.FILTER, "LOT_SIZE")
+        self._withdraw(order, book)
+        order.request, order.quantity, order.updated_ms = request, request.quantity, self.now_ms
+        try:
+            if order.is_working:
+                self._start(order, book, OrderEventKind.AMENDED)
+            else:
+                self.settlement.lock(order)
+                book.stops.append(order)
+                self.events.tell(OrderEventKind.AMENDED, order, self.now_ms)
+        except EngineRejection:
+            order.request, order.quantity, order.updated_ms = former
+            self._return(order, book)
+            raise
+        self.settlement.tidy(order)
+
+    def fill(self, order: Order) -> None:
+        """Let everybody else take what is left of a resting order, at its own price.
+
+        Raises:
+            EngineRejection: it does not rest on the book.
+        """
+        price = order.request.price
+        if price is None or not order.status.is_open or not order.is_working:
+            raise EngineRejection(Reason.UNKNOWN_ORDER)
+        self.settlement.settle(None, order, price, order.remaining, self.now_ms)
+
     def last_price(self, symbol: str, now_ms: int | None = None) -> Decimal:
         """Return the price of the symbol's newest print, in quote currency per base."""
         return self.books[symbol].feed.last_print(self.now_ms if now_ms is None else now_ms).price
@@ -129,6 +184,7 @@ class Engine:
             request.quantity or ZERO,
             created_ms=self.now_ms,
             updated_ms=self.now_ms,
+            name=self.customs.order_name(self._seed, order_id),
         )
         if request.type.is_stop and book.is_triggered(order, self.last_price(request.symbol)):
             raise EngineRejection(Reason.WOULD_TRIGGER)
@@ -157,6 +213,22 @@ class Engine:
         else:
             book.resting(request.side).add(order, request.price)
 
+    def _withdraw(self, order: Order, book: SymbolBook) -> None:
+        """Take an open order off its book for a moment."""
+        price = order.request.price
+        if not order.is_working:
+            book.stops.remove(order)
+        elif price is not None:
+            book.resting(order.request.side).remove(order, price)
+
+    def _return(self, order: Order, book: SymbolBook) -> None:
+        """Put an order back to where it was withdrawn from."""
+        price = order.request.price
+        if not order.is_working:
+            book.stops.append(order)
+        elif price is not None:
+            book.resting(order.request.side).add(order, price)
+
     def _plan(self, order: Order, book: SymbolBook) -> Plan:
         """Return what the order trades at once.
 
@@ -165,7 +237,7 @@ class Engine:
         """
         request = order.request
         resting, market = book.resting(_opposite(request.side)), book.market(self.now_ms)
-        plan = plan_taking(request, order.account, resting, market, book.rules.step_size)
+        plan = plan_taking(request, order.account, resting, market, book.rules.step_size, order.remaining)
         if request.type is OrderType.LIMIT_MAKER and plan.matches:
             raise EngineRejection(Reason.WOULD_TAKE)
         if request.time_in_force is TimeInForce.FOK and plan.quantity < order.remaining:
@@ -200,6 +272,32 @@ class Engine:
             # The price has run away from what was set aside: the exchange lets such an order expire.
             self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)
         self.settlement.tidy(order)
+
+
+def _amended(
+    request: OrderRequest,
+    quantity: Decimal | None,
+    price: Decimal | None,
+    stop_price: Decimal | None,
+    *,
+    post_only: bool,
+) -> OrderRequest:
+    """Return the request with what is not None put in place.
+
+    Raises:
+        EngineRejection: an order of its type has no such price, or cannot be post-only.
+    """
+    kind = request.type
+    lacks = (price is not None and not kind.is_priced) or (stop_price is not None and not kind.is_stop)
+    if lacks or (post_only and (kind.is_stop or not kind.is_priced)):
+        raise EngineRejection(Reason.FILTER, "PRICE_FILTER")
+    return replace(
+        request,
+        type=OrderType.LIMIT_MAKER if post_only else kind,
+        quantity=request.quantity if quantity is None else quantity,
+        price=request.price if price is None else price,
+        stop_price=request.stop_price if stop_price is None else stop_price,
+    )
 
 
 def _opposite(side: Side) -> Side:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,10 @@ from tradeguard.simulator.arguments import (
     amounts_of,
     balances_of,
     check_address,
+    dialect_of,
     limit_of,
     markets_of,
+    merged,
     number_of,
     plan_of,
     rate_of,
@@ -25,17 +27,19 @@ from tradeguard.simulator.arguments import (
     seed_of,
 )
 from tradeguard.simulator.audit import Audit, audit_intents
-from tradeguard.simulator.binance import BinanceProtocol, SocketRecord, StreamHub
-from tradeguard.simulator.ccxt_config import ccxt_config
+from tradeguard.simulator.binance import SocketRecord, StreamHub
+from tradeguard.simulator.dialects import DIALECTS
+from tradeguard.simulator.events import OrderListener
 from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.limits import WeightLimiter
 from tradeguard.simulator.market import Market
 from tradeguard.simulator.orders import OrderRecord, Trade
+from tradeguard.simulator.protocol import RestProtocol
 from tradeguard.simulator.request_log import RequestLog
 from tradeguard.simulator.server import LocalServer
 from tradeguard.simulator.timeframes import timeframe_ms
-from tradeguard.simulator.venue import Venue
+from tradeguard.simulator.venue import Payout, Venue
 from tradeguard.simulator.wire import Delivery, HttpRequest
 
 __all__ = ["DEFAULT_ACCOUNT", "SimulatedExchange", "TimeSource"]
@@ -53,7 +57,7 @@ class TimeSource(Protocol):
 
 
 class SimulatedExchange:
-    """A local exchange that speaks Binance's spot protocols over real HTTP and WebSockets.
+    """A local exchange that speaks Binance's or Kraken's spot protocol over real HTTP, and Binance's WebSockets.
 
         with SimulatedExchange(seed=1) as exchange:
             binance = ccxt.binance(exchange.ccxt_config())
@@ -75,6 +79,7 @@ class SimulatedExchange:
         taker_fee: share of what an incoming order receives, 0 to 1.
         request_limit: request weight a minute and address before 429; None for no limit.
         hang_seconds: real seconds after which even a hung connection is closed, above 0.
+        dialect: which exchange it speaks as: `binance` or `kraken`, ccxt's ids of them.
 
     Raises:
         ConfigurationException: an argument is out of bounds; the message names it.
@@ -96,6 +101,7 @@ class SimulatedExchange:
         taker_fee: float = 0.001,
         request_limit: int | None = 6000,
         hang_seconds: float = 30.0,
+        dialect: str = "binance",
     ) -> None:
         check_address(host, port)
         lag_ms = round(number_of("visibility_lag", visibility_lag, 0.0, 3600.0) * 1000)
@@ -108,6 +114,8 @@ class SimulatedExchange:
         self._host = host
         self._outage_until: float | None = None
         self._stopped = threading.Event()
+        self.dialect = dialect
+        self._dialect = dialect_of(dialect, DIALECTS)()
         markets = markets_of(market, timeframe)
         self._venue = Venue(
             markets,
@@ -116,14 +124,20 @@ class SimulatedExchange:
             rate_of("taker_fee", taker_fee),
             lag_ms,
             int(self._clock.time() * 1000),
+            self._dialect.customs,
         )
         self._venue.open_account(DEFAULT_ACCOUNT, balances_of(balances, markets))
-        self._protocol = BinanceProtocol(
-            self._venue, self.faults, WeightLimiter(limit_of(request_limit)), self.requests
-        )
+        limiter = WeightLimiter(limit_of(request_limit))
+        self._protocol = RestProtocol(self._dialect, self._venue, self.faults, limiter, self.requests)
         hang = number_of("hang_seconds", hang_seconds, 0.05, 3600.0)
         self._streams = StreamHub(
-            self._venue, self._protocol, self.faults, self.requests, self._lock, self.time_ms
+            self._venue,
+            self._protocol,
+            self.faults,
+            self.requests,
+            self._lock,
+            self.time_ms,
+            is_served=dialect == "binance",
         )
         self._server = LocalServer(
             self._respond,
@@ -191,7 +205,7 @@ class SimulatedExchange:
         return all(book.feed.is_closed(now_ms) for book in self._venue.engine.books.values())
 
     def ccxt_config(self, account: str = DEFAULT_ACCOUNT, **overrides: Any) -> dict[str, Any]:
-        """Return what `ccxt.binance` needs to trade here, and nowhere else.
+        """Return what ccxt's class of the exchange needs to trade here, and nowhere else.
 
         With a clock other than the system's it also hands that clock to ccxt (as `milliseconds`), which else
         would sign requests with the machine's time.
@@ -204,7 +218,8 @@ class SimulatedExchange:
             ConfigurationException: there is no such account, or the exchange has never been started.
         """
         time_ms = None if self._clock is SYSTEM_CLOCK else self.time_ms
-        return ccxt_config(self.url, self._venue.credentials_of(account), time_ms, overrides)
+        config = self._dialect.ccxt_config(self.url, self._venue.credentials_of(account), time_ms)
+        return merged(config, overrides)
 
     def add_account(self, name: str, balances: Mapping[str, float | str | Decimal]) -> None:
         """Open a further account; `ccxt_config(name)` has its keys.
@@ -296,6 +311,41 @@ class SimulatedExchange:
             self._advance()
             self._venue.credentials_of(account)
             return self._venue.engine.ledger.balances(account)
+
+    def payouts(self, account: str = DEFAULT_ACCOUNT) -> list[Payout]:
+        """Return every withdrawal and transfer that was carried out for the account, oldest first."""
+        with self._lock:
+            self._advance()
+            return [payout for payout in self._venue.payouts if payout.account == account]
+
+    def fill(self, client_order_id: str, account: str = DEFAULT_ACCOUNT) -> OrderRecord:
+        """Let everybody else take what is left of a resting order, now and at its own price.
+
+        Returns:
+            The order, filled.
+
+        Raises:
+            ConfigurationException: no such order rests on the book.
+        """
+        with self._lock:
+            self._advance()
+            order = self._venue.engine.register.open_one(account, client_order_id)
+            if order is None or not order.is_working:
+                refuse("client_order_id", client_order_id, "that of an order that rests on the book")
+            self._venue.engine.fill(order)
+            return order.record()
+
+    def listen(self, listener: OrderListener) -> Callable[[], None]:
+        """Have `listener` told what happens to orders, of every account; see `tradeguard.simulator.events`.
+
+        It is called in order, on the thread that moves the exchange and under its lock: hand the event on
+        and return.
+
+        Returns:
+            What ends it.
+        """
+        with self._lock:
+            return self._venue.engine.events.subscribe(listener)
 
     def audit(
         self,

@@ -2,13 +2,13 @@
 
 Shares of requests, by group of endpoints (the rest goes well):
 
-=======  =======  =================  ======  ======  ======  =======
-profile  create   of which accepted  cancel  lookup  market  account
-=======  =======  =================  ======  ======  ======  =======
-calm       2.1 %              1.2 %   1.4 %   1.1 %   0.9 %    0.9 %
-stormy    13.5 %              7.9 %   9.0 %   6.8 %   5.9 %    5.9 %
-hostile   30.0 %             17.5 %  20.0 %  15.0 %  13.0 %   13.0 %
-=======  =======  =================  ======  ======  ======  =======
+=======  =======  =================  ======  ======  ======  =======  ======
+profile  create   of which accepted  cancel  lookup  market  account  payout
+=======  =======  =================  ======  ======  ======  =======  ======
+calm       2.1 %              1.2 %   1.4 %   1.2 %   0.9 %    0.9 %   1.4 %
+stormy    13.5 %              7.9 %   9.0 %   7.7 %   5.9 %    5.9 %   9.0 %
+hostile   30.0 %             17.5 %  20.0 %  17.0 %  13.0 %   13.0 %  20.0 %
+=======  =======  =================  ======  ======  ======  =======  ======
 
 "Of which accepted" are orders that are on the book although the client saw a failure, or soon will be. No
 profile hangs a request: that would cost the client's timeout in real time; script `HUNG` where you want it.
@@ -35,7 +35,8 @@ _HOSTILE: Mapping[EndpointGroup, _Rows] = MappingProxyType(
     {
         EndpointGroup.CREATE: (
             (0.040, _K.DROPPED, _B, {}),
-            (0.050, _K.DROPPED, _A, {}),
+            (0.035, _K.DROPPED, _A, {}),
+            (0.015, _K.DROPPED, _A, {"fills": True}),
             (0.020, _K.SERVER_ERROR, _B, {"status": 503}),
             (0.015, _K.SERVER_ERROR, _B, {"status": 500, "code": -1000}),
             (0.015, _K.SERVER_ERROR, _B, {"status": 502}),
@@ -46,7 +47,9 @@ _HOSTILE: Mapping[EndpointGroup, _Rows] = MappingProxyType(
             (0.015, _K.EMPTY, _A, {}),
             (0.010, _K.HTML, _B, {}),
             (0.015, _K.HTML, _A, {}),
-            (0.015, _K.LATE_ACCEPTANCE, _A, {"delay": 0.5}),
+            (0.005, _K.LATE_ACCEPTANCE, _A, {"delay": 0.5}),
+            (0.005, _K.LATE_ACCEPTANCE, _A, {"delay": 0.5, "unchecked": 0.5, "status": 504, "code": -1007}),
+            (0.005, _K.LATE_ACCEPTANCE, _A, {"delay": 0.2, "fills": True}),
             (0.010, _K.LATE, _A, {"delay": 0.3}),
             (0.010, _K.CLOCK_SKEW, _B, {"skew": -3.0}),
             (0.015, _K.LIMITED, _B, {"retry_after": 1.0}),
@@ -68,6 +71,8 @@ _HOSTILE: Mapping[EndpointGroup, _Rows] = MappingProxyType(
             (0.015, _K.TRUNCATED, _A, {}),
             (0.010, _K.LATE, _A, {"delay": 0.3}),
             (0.010, _K.LIMITED, _B, {"retry_after": 1.0}),
+            (0.010, _K.LOOKUP_LAG, _A, {"delay": 1.0}),
+            (0.010, _K.LOOKUP_GAP, _A, {"delay": 1.0}),
         ),
         EndpointGroup.MARKET: (
             (0.040, _K.DROPPED, _B, {}),
@@ -85,6 +90,13 @@ _HOSTILE: Mapping[EndpointGroup, _Rows] = MappingProxyType(
             (0.020, _K.SERVER_ERROR, _B, {"status": 500, "code": -1000}),
             (0.010, _K.EMPTY, _A, {}),
             (0.010, _K.LIMITED, _B, {"retry_after": 1.0}),
+        ),
+        EndpointGroup.PAYOUT: (
+            (0.040, _K.DROPPED, _B, {}),
+            (0.060, _K.DROPPED, _A, {}),
+            (0.030, _K.SERVER_ERROR, _B, {"status": 503}),
+            (0.050, _K.SERVER_ERROR, _A, {"status": 504}),
+            (0.020, _K.EMPTY, _A, {}),
         ),
     }
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -17,18 +18,19 @@ class FaultKind(StrEnum):
 
     DROPPED = "dropped"  # the connection is reset, no answer
     HUNG = "hung"  # no answer until the client gives up
-    SERVER_ERROR = "server_error"  # an answer of `status`: Binance's JSON with `code`, or a page of HTML
+    SERVER_ERROR = "server_error"  # an answer of `status`: the exchange's JSON with `code`, or a page of HTML
     TRUNCATED = "truncated"  # status 200, the JSON cut short
     EMPTY = "empty"  # status 200, no body
     HTML = "html"  # status 200, a page of HTML
     LATE = "late"  # the answer comes after `delay`
-    LATE_ACCEPTANCE = "late_acceptance"  # fails at once, is carried out `delay` later if recvWindow allows
+    LATE_ACCEPTANCE = "late_acceptance"  # fails at once, is carried out `delay` later if its expiry allows
     LIMITED = "limited"  # 429 with Retry-After; what it is `on` stays limited until then
     BANNED = "banned"  # 418 with Retry-After; everything stays banned until then
     CLOCK_SKEW = "clock_skew"  # the exchange's clock is `skew` ahead
     MAINTENANCE = "maintenance"  # 503; the system status says so too
     FROZEN = "frozen"  # market data stands still where it was when the fault began
     LOOKUP_LAG = "lookup_lag"  # orders younger than `delay` are invisible
+    LOOKUP_GAP = "lookup_gap"  # the newest order is missing, if it is younger than `delay`
     MISSING_VALUES = "missing_values"  # null for close and volume of the newest closed candle, or for prices
     HALF_BUILT = "half_built"  # the newest closed candle's row stops after its high
 
@@ -48,23 +50,22 @@ class EndpointGroup(StrEnum):
     CREATE = "create"  # placing and replacing orders
     CANCEL = "cancel"
     LOOKUP = "lookup"  # orders and own trades
+    PAYOUT = "payout"  # withdrawals and transfers
 
 
 ON_ANY = "any"
 """`on` of a fault that is for every request."""
 
 _ALIASES = {"all": ON_ANY, "create_order": "create", "cancel_order": "cancel", "fetch_order": "lookup"}
-_PHASED = frozenset(
-    {
-        FaultKind.DROPPED,
-        FaultKind.HUNG,
-        FaultKind.SERVER_ERROR,
-        FaultKind.TRUNCATED,
-        FaultKind.EMPTY,
-        FaultKind.HTML,
-        FaultKind.LATE,
-    }
+_SHOWN = (
+    FaultKind.DROPPED,
+    FaultKind.HUNG,
+    FaultKind.SERVER_ERROR,
+    FaultKind.TRUNCATED,
+    FaultKind.EMPTY,
+    FaultKind.HTML,
 )
+_PHASED = frozenset({*_SHOWN, FaultKind.LATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,16 @@ class Fault:
         skip: how many matching requests it lets through first.
         rate: share of the remaining ones that it strikes, 0 to 1, drawn from the plan's seed.
         status: HTTP status of a SERVER_ERROR, 400 to 599; 403 is a firewall's.
-        code: Binance's JSON code of a SERVER_ERROR, such as -1007; None answers a page of HTML. A
-            LATE_ACCEPTANCE with a code answers that error, else it resets the connection.
-        message: with the code; None has Binance's usual one.
-        delay: seconds of exchange time, for LATE, LATE_ACCEPTANCE and LOOKUP_LAG; 0 to 3600.
+        code: Binance's JSON code of a SERVER_ERROR, such as -1007, which other exchanges say in their own
+            words, or a text such as `EService:Timeout`; None answers a page of HTML.
+        message: with the code; None has the exchange's usual one.
+        delay: seconds of exchange time, for LATE, LATE_ACCEPTANCE, LOOKUP_LAG and LOOKUP_GAP; 0 to 3600.
+        unchecked: further seconds that a LATE_ACCEPTANCE waits in front of the engine, where no expiry that
+            is checked before it can stop it; 0 to 3600.
+        shown: what the client sees of a LATE_ACCEPTANCE: DROPPED, HUNG, SERVER_ERROR, TRUNCATED, EMPTY or
+            HTML; None is SERVER_ERROR with a code, else DROPPED.
+        fills: whether everybody else takes what the order left on the book, as soon as it is accepted: it is
+            gone from the open orders before anybody looks.
         retry_after: seconds, for LIMITED and BANNED; 0 to 259200 (three days). None names no time, and strikes
             that one request.
         skew: seconds that the exchange's clock is ahead, for CLOCK_SKEW; negative is behind.
@@ -100,11 +107,14 @@ class Fault:
     skip: int = 0
     rate: float = 1.0
     status: int = 503
-    code: int | None = None
+    code: int | str | None = None
     message: str | None = None
     delay: float = 1.0
     retry_after: float | None = 1.0
     skew: float = 0.0
+    unchecked: float = 0.0
+    shown: FaultKind | None = None
+    fills: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", _member(FaultKind, "kind", self.kind))
@@ -115,17 +125,29 @@ class Fault:
         _whole("skip", self.skip, 0)
         bounded("rate", self.rate, 0.0, 1.0)
         bounded("delay", self.delay, 0.0, 3600.0)
+        bounded("unchecked", self.unchecked, 0.0, 3600.0)
+        if self.shown is not None:
+            object.__setattr__(self, "shown", _member(FaultKind, "shown", self.shown))
+        if self.shown not in (None, *_SHOWN):
+            _refuse("shown", self.shown, "one of " + ", ".join(_SHOWN))
         if self.retry_after is not None:
             bounded("retry_after", self.retry_after, 0.0, 259_200.0)
         bounded("skew", self.skew, -86_400.0, 86_400.0)
         if isinstance(self.status, bool) or not isinstance(self.status, int) or not 400 <= self.status <= 599:
             _refuse("status", self.status, "between 400 and 599")
-        if self.code is not None and (isinstance(self.code, bool) or not isinstance(self.code, int)):
-            _refuse("code", self.code, "a whole number")
+        if self.code is not None and not _is_code(self.code):
+            _refuse("code", self.code, "a whole number, or a text such as 'EService:Timeout'")
 
     def is_for(self, group: str, endpoint: str) -> bool:
         """Return whether the fault may strike a request of this group and endpoint."""
         return self.on in (ON_ANY, group, endpoint)
+
+    def as_shown(self) -> Fault:
+        """Return the fault that the client of a LATE_ACCEPTANCE takes it for."""
+        shown = self.shown
+        if shown is None:
+            shown = FaultKind.DROPPED if self.code is None else FaultKind.SERVER_ERROR
+        return replace(self, kind=shown, phase=Phase.BEFORE)
 
     @property
     def label(self) -> str:
@@ -149,6 +171,12 @@ def _target(value: Any) -> str:
         groups = ", ".join((*EndpointGroup, ON_ANY))
         _refuse("on", value, f"one of {groups} or an endpoint such as 'GET /api/v3/klines'")
     return name
+
+
+def _is_code(value: Any) -> bool:
+    if isinstance(value, str):
+        return re.fullmatch(r"E[A-Z][A-Za-z]+:.+", value) is not None
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _whole(name: str, value: Any, low: int) -> None:

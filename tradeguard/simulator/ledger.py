@@ -50,6 +50,7 @@ class Ledger:
         self._locked: dict[str, dict[str, Decimal]] = {}
         self._market: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
         self._fees: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._outside: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
 
     def open(self, account: str, balances: Mapping[str, Decimal]) -> None:
         """Open an account with `balances`, by asset."""
@@ -67,9 +68,10 @@ class Ledger:
         return {name: Balance(free.get(name, ZERO), locked.get(name, ZERO)) for name in names}
 
     def totals(self) -> dict[str, Decimal]:
-        """Return the sum of an asset over all accounts, the market and the fees; trading never changes it."""
+        """Return the sum of each asset over accounts, market, fees and payouts; it never changes."""
         sums: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
-        for book in (*self._free.values(), *self._locked.values(), self._market, self._fees):
+        books = (*self._free.values(), *self._locked.values(), self._market, self._fees, self._outside)
+        for book in books:
             for asset, amount in book.items():
                 sums[asset] += amount
         return dict(sums)
@@ -92,12 +94,27 @@ class Ledger:
         self._locked[account][asset] -= amount
         self._free[account][asset] += amount
 
+    def take_out(self, account: str, asset: str, amount: Decimal) -> None:
+        """Let `amount` leave the exchange.
+
+        Raises:
+            EngineRejection: there is not as much free.
+        """
+        self.lock(account, asset, amount)
+        self._locked[account][asset] -= amount
+        self._outside[asset] += amount
+
     def pay_locked(self, account: str, asset: str, amount: Decimal) -> None:
         """Take `amount` out of what the account has locked."""
         if account == MARKET:
             self._market[asset] -= amount
         else:
             self._locked[account][asset] -= amount
+
+    def pay_fee(self, account: str, asset: str, fee: Decimal) -> None:
+        """Keep `fee` of what the account has locked."""
+        self._locked[account][asset] -= fee
+        self._fees[asset] += fee
 
     def receive(self, account: str, asset: str, amount: Decimal, fee: Decimal) -> None:
         """Give `amount` to the account and keep `fee` of it."""

@@ -106,6 +106,7 @@ class OrderRequest:
         time_in_force: how long it works.
         self_trade: what to do against orders of the same account.
         iceberg_quantity: the part that would be shown; the engine shows no more than that.
+        reference: a number of the caller's own, which the exchange keeps and does not look at.
     """
 
     symbol: str
@@ -119,6 +120,7 @@ class OrderRequest:
     time_in_force: TimeInForce = TimeInForce.GTC
     self_trade: SelfTrade = SelfTrade.NONE
     iceberg_quantity: Decimal | None = None
+    reference: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,12 @@ class OrderRecord:
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """The engine's own, changing view of an order."""
+    """The engine's own, changing view of an order.
+
+    Attributes:
+        order_id: its number, ascending with age.
+        name: what the exchange calls it to its customers.
+    """
 
     order_id: int
     client_order_id: str
@@ -202,6 +209,7 @@ class Order:
     quantity: Decimal
     created_ms: int
     updated_ms: int
+    name: str = ""
     working_ms: int = -1
     status: OrderStatus = OrderStatus.NEW
     filled: Decimal = ZERO
@@ -224,7 +232,7 @@ class Order:
         request = self.request
         return OrderRecord(
             client_order_id=self.client_order_id,
-            order_id=str(self.order_id),
+            order_id=self.name,
             symbol=request.symbol,
             side=request.side,
             type=request.type,

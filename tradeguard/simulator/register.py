@@ -15,6 +15,8 @@ class OrderRegister:
     def __init__(self) -> None:
         self.orders: list[Order] = []
         self._by_id: dict[tuple[str, str, int], Order] = {}
+        self._by_name: dict[tuple[str, str], Order] = {}
+        self._newest: dict[str, Order] = {}
         self._by_client_id: defaultdict[tuple[str, str], list[Order]] = defaultdict(list)
         self._open: dict[tuple[str, str], Order] = {}
         self._by_symbol: defaultdict[tuple[str, str], list[Order]] = defaultdict(list)
@@ -24,7 +26,9 @@ class OrderRegister:
         """Enter an accepted order."""
         key = (order.account, order.request.symbol)
         self.orders.append(order)
+        self._newest[order.account] = order
         self._by_id[(*key, order.order_id)] = order
+        self._by_name[(order.account, order.name)] = order
         self._by_client_id[(order.account, order.client_order_id)].append(order)
         self._by_symbol[key].append(order)
         if order.status.is_open:
@@ -43,6 +47,14 @@ class OrderRegister:
     def by_id(self, account: str, symbol: str, order_id: int) -> Order | None:
         """Return the order with this exchange id, or None."""
         return self._by_id.get((account, symbol, order_id))
+
+    def newest(self, account: str) -> Order | None:
+        """Return the account's youngest order, or None."""
+        return self._newest.get(account)
+
+    def by_name(self, account: str, name: str) -> Order | None:
+        """Return the order that the exchange calls so, or None."""
+        return self._by_name.get((account, name))
 
     def by_client_id(self, account: str, symbol: str, client_order_id: str) -> list[Order]:
         """Return the orders that ever bore this client order id on the symbol, newest last."""
@@ -64,6 +76,10 @@ class OrderRegister:
     def of_symbol(self, account: str, symbol: str) -> list[Order]:
         """Return all the account's orders on the symbol, oldest first."""
         return list(self._by_symbol.get((account, symbol), ()))
+
+    def of_account(self, account: str) -> list[Order]:
+        """Return all the account's orders, oldest first."""
+        return [order for order in self.orders if order.account == account]
 
     def trades(self, account: str, symbol: str) -> list[Trade]:
         """Return the account's fills on the symbol, oldest first."""

@@ -24,6 +24,7 @@ class Settlement:
         maker_fee: share of what a resting order receives, 0 to 1.
         taker_fee: share of what an incoming order receives, 0 to 1.
         events: told of every fill, and of every order that leaves the book.
+        fees_in_quote: fees are taken in quote currency, buyers paying them on top.
     """
 
     def __init__(
@@ -32,9 +33,13 @@ class Settlement:
         maker_fee: Decimal,
         taker_fee: Decimal,
         events: OrderEvents,
+        *,
+        fees_in_quote: bool = False,
     ) -> None:
         self.ledger = Ledger()
         self._events = events
+        self._fees_in_quote = fees_in_quote
+        self._buyer_pays = 1 + max(maker_fee, taker_fee) if fees_in_quote else Decimal(1)
         self.register = OrderRegister()
         self.maker_fee = maker_fee
         self.taker_fee = taker_fee
@@ -55,11 +60,11 @@ class Settlement:
         if request.side is Side.SELL:
             amount = order.remaining
         elif request.price is not None:
-            amount = round_up(request.price * order.remaining)
+            amount = self._reserve(request.price * order.remaining)
         elif market_cost is not None:
-            amount = market_cost
+            amount = self._reserve(market_cost)
         else:
-            amount = round_up((request.stop_price or ZERO) * order.remaining)
+            amount = self._reserve((request.stop_price or ZERO) * order.remaining)
         self.ledger.lock(order.account, self._paid(order), amount - order.locked)
         order.locked = amount
 
@@ -73,7 +78,7 @@ class Settlement:
         """Give back what a better price has saved a buyer."""
         price = order.request.price
         if order.status.is_open and order.request.side is Side.BUY and price is not None:
-            surplus = order.locked - round_up(price * order.remaining)
+            surplus = order.locked - self._reserve(price * order.remaining)
             if surplus > 0:
                 self.release(order, surplus)
 
@@ -107,11 +112,15 @@ class Settlement:
         rules, buys = self._books[order.request.symbol].rules, order.request.side is Side.BUY
         cost = round_down(price * quantity)
         paid, received = (cost, quantity) if buys else (quantity, cost)
-        fee = round_down(received * (self.maker_fee if is_maker else self.taker_fee))
         asset = rules.base if buys else rules.quote
+        on_top = buys and self._fees_in_quote
+        fee = round_down((cost if on_top else received) * (self.maker_fee if is_maker else self.taker_fee))
+        if on_top:
+            self.ledger.pay_fee(order.account, rules.quote, fee)
+            order.locked -= fee
         self.ledger.pay_locked(order.account, self._paid(order), paid)
         order.locked -= paid
-        self.ledger.receive(order.account, asset, received, fee)
+        self.ledger.receive(order.account, asset, received, ZERO if on_top else fee)
         trade = Trade(
             trade_id=trade_id,
             order_id=order.order_id,
@@ -122,7 +131,7 @@ class Settlement:
             quantity=quantity,
             quote_quantity=cost,
             fee=fee,
-            fee_asset=asset,
+            fee_asset=rules.quote if on_top else asset,
             time_ms=time_ms,
             is_maker=is_maker,
         )
@@ -148,6 +157,10 @@ class Settlement:
         else:
             self.close(order, OrderStatus.FILLED, trade.time_ms)
         self._events.tell(OrderEventKind.FILLED, order, trade.time_ms, trade)
+
+    def _reserve(self, cost: Decimal) -> Decimal:
+        """Return what a buyer sets aside to pay `cost` and the fee that comes on top of it."""
+        return round_up(cost * self._buyer_pays)
 
     def _paid(self, order: Order) -> str:
         rules = self._books[order.request.symbol].rules

@@ -7,16 +7,18 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from itertools import count
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.simulator.customs import Customs
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.ledger import MARKET
 from tradeguard.simulator.listen_keys import ListenKeys
 from tradeguard.simulator.market import Market
 
-__all__ = ["Credentials", "Venue"]
+__all__ = ["Credentials", "Payout", "PayoutKind", "Venue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,36 @@ class Credentials:
     secret: str = field(repr=False)
 
 
+class PayoutKind(StrEnum):
+    """How money left an account."""
+
+    WITHDRAWAL = "withdrawal"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """Money that has left an account.
+
+    Attributes:
+        number: counts from 1.
+        account: whose it was.
+        kind: how it left.
+        asset: what.
+        amount: how much.
+        target: address, or wallet.
+        time_ms: epoch milliseconds.
+    """
+
+    number: int
+    account: str
+    kind: PayoutKind
+    asset: str
+    amount: Decimal
+    target: str
+    time_ms: int
+
+
 class Venue:
     """One exchange, without protocol and server.
 
@@ -44,6 +76,7 @@ class Venue:
         taker_fee: share of what an incoming order receives.
         visibility_lag_ms: how long a new order stays invisible to look-ups.
         now_ms: epoch milliseconds of the start.
+        customs: how orders are named and fees taken.
     """
 
     def __init__(
@@ -54,6 +87,7 @@ class Venue:
         taker_fee: Decimal,
         visibility_lag_ms: int,
         now_ms: int,
+        customs: Customs | None = None,
     ) -> None:
         feeds: dict[str, SymbolFeed] = {}
         for market in markets:
@@ -63,10 +97,10 @@ class Venue:
                     raise ConfigurationException(message, component="simulator")
                 feeds[listing.rules.symbol] = SymbolFeed(listing, now_ms)
         self.seed = seed
-        self.engine = Engine(feeds, seed, maker_fee, taker_fee, now_ms)
+        self.engine = Engine(feeds, seed, maker_fee, taker_fee, now_ms, customs)
         self.visibility_lag_ms = visibility_lag_ms
-        self.in_maintenance = False
         self.listen_keys = ListenKeys(seed)
+        self.payouts: list[Payout] = []
         self._credentials: dict[str, Credentials] = {}
         self._pending: list[tuple[int, int, Callable[[], object]]] = []
         self._numbers = count()
@@ -98,6 +132,27 @@ class Venue:
             if credentials.account == account:
                 return credentials
         raise ConfigurationException(f"account: there is none named {account!r}", component="simulator")
+
+    def pay_out(
+        self, account: str, kind: PayoutKind, asset: str, amount: Decimal, target: str, now_ms: int
+    ) -> Payout:
+        """Take `amount` out of the account, for good; nothing asks whether it was meant twice.
+
+        Raises:
+            EngineRejection: there is not as much free.
+        """
+        self.engine.ledger.take_out(account, asset, amount)
+        payout = Payout(
+            number=len(self.payouts) + 1,
+            account=account,
+            kind=kind,
+            asset=asset,
+            amount=amount,
+            target=target,
+            time_ms=now_ms,
+        )
+        self.payouts.append(payout)
+        return payout
 
     def advance(self, now_ms: int) -> None:
         """Bring the exchange to `now_ms`, carrying out what was put off, in the order of time."""

@@ -7,32 +7,11 @@ from dataclasses import dataclass
 
 from tradeguard.simulator.binance.errors import BinanceError
 from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.dialect import View
 from tradeguard.simulator.symbol_book import SymbolBook
 from tradeguard.simulator.venue import Venue
 
-__all__ = ["Call", "Endpoint", "Handler", "View"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """How one request sees the exchange; faults bend it.
-
-    Attributes:
-        now_ms: epoch milliseconds of exchange time.
-        skew_ms: how far the clock that the client sees is ahead of it.
-        market_ms: the time up to which market data is shown.
-        lag_ms: how long new orders are invisible.
-    """
-
-    now_ms: int
-    skew_ms: int = 0
-    market_ms: int
-    lag_ms: int = 0
-
-    @property
-    def server_ms(self) -> int:
-        """The time that the client sees."""
-        return self.now_ms + self.skew_ms
+__all__ = ["Call", "Endpoint", "Handler"]
 
 
 @dataclass(slots=True)

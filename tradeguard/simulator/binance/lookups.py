@@ -130,13 +130,13 @@ def trade_fee(call: Call) -> object:
 
 def system_status(call: Call) -> object:
     """GET /sapi/v1/system/status."""
-    if call.venue.in_maintenance:
+    if call.view.in_maintenance:
         return {"status": 1, "msg": "system_maintenance"}
     return {"status": 0, "msg": "normal"}
 
 
 def _is_visible(call: Call, order: Order | None) -> bool:
-    return order is not None and order.created_ms + call.view.lag_ms <= call.view.now_ms
+    return order is not None and call.view.shows(order, call.venue.engine.register)
 
 
 def _period(call: Call) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""Answers that are no endpoint's own: pages of HTML, limits, and what faults make of good answers."""
+"""Answers that are no endpoint's own: limits, maintenance, errors, and market data with values missing."""
 
 from __future__ import annotations
 
@@ -10,26 +10,14 @@ from typing import Any
 
 from tradeguard.simulator.binance.errors import SERVER_MESSAGES
 from tradeguard.simulator.faults import Fault, FaultKind
-from tradeguard.simulator.wire import Delivery, HttpReply, Manner
+from tradeguard.simulator.replies import html_page, json_reply
+from tradeguard.simulator.wire import HttpReply
 
-__all__ = ["broken", "error_reply", "html_page", "json_reply", "maintenance", "spoilt", "too_many"]
+__all__ = ["error_reply", "maintenance", "spoilt", "too_many"]
 
-_PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _CLOSE_TIME = 6
 # The change goes with the price: a client could work the one out of the other.
 _PRICES = ("lastPrice", "price", "bidPrice", "askPrice", "openPrice", "priceChange", "priceChangePercent")
-
-
-def json_reply(payload: object, status: int = 200) -> HttpReply:
-    """Return an answer in JSON."""
-    return HttpReply(status, json.dumps(payload, separators=(",", ":")).encode())
-
-
-def html_page(status: int) -> HttpReply:
-    """Return the page that a proxy on the way would show."""
-    known = {one.value: one.phrase for one in HTTPStatus}
-    title = f"{status} {known.get(status, 'Web Server Is Down')}"
-    return HttpReply(status, _PAGE.format(title).encode(), "text/html")
 
 
 def maintenance() -> HttpReply:
@@ -54,28 +42,12 @@ def error_reply(fault: Fault) -> HttpReply:
     """Return the error that a fault answers: Binance's JSON where it has a code, else a page."""
     if fault.code is None:
         return html_page(fault.status)
+    if isinstance(fault.code, str):
+        return json_reply({"code": -1000, "msg": fault.code}, fault.status)
     message = fault.message
     if message is None:
         message = SERVER_MESSAGES.get(fault.code, SERVER_MESSAGES[-1000])
     return json_reply({"code": fault.code, "msg": message}, fault.status)
-
-
-def broken(reply: HttpReply | None, fault: Fault) -> Delivery:
-    """Return how a fault of the connection or the server shows, `reply` being the good answer if there is one."""
-    match fault.kind:
-        case FaultKind.DROPPED:
-            return Delivery(manner=Manner.RESET)
-        case FaultKind.HUNG:
-            return Delivery(manner=Manner.HANG)
-        case FaultKind.TRUNCATED:
-            body = reply.body if reply is not None else b'{"symbol":"'
-            return Delivery(HttpReply(200, body[: max(1, len(body) // 2)]))
-        case FaultKind.EMPTY:
-            return Delivery(HttpReply(200, b""))
-        case FaultKind.HTML:
-            return Delivery(html_page(200))
-        case _:
-            return Delivery(error_reply(fault))
 
 
 def spoilt(reply: HttpReply, fault: Fault, now_ms: int) -> HttpReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from tradeguard.simulator.binance import lookups, market_data, trading, user_streams
+from tradeguard.simulator.binance import lookups, market_data, trading, user_streams, wallet
 from tradeguard.simulator.binance.call import Endpoint, Handler
 from tradeguard.simulator.binance.exchange_info import exchange_info
 from tradeguard.simulator.binance.params import Params
@@ -177,6 +177,20 @@ ROUTES = _table(
         _keyed("POST", user_streams.start),
         _keyed("PUT", user_streams.renew, "listenKey"),
         _keyed("DELETE", user_streams.stop, "listenKey"),
+        _signed(
+            "POST",
+            "/sapi/v1/capital/withdraw/apply",
+            EndpointGroup.PAYOUT,
+            wallet.withdraw,
+            "coin withdrawOrderId network address addressTag amount transactionFeeFlag name walletType",
+        ),
+        _signed(
+            "POST",
+            "/sapi/v1/asset/transfer",
+            EndpointGroup.PAYOUT,
+            wallet.transfer,
+            "type asset amount fromSymbol toSymbol",
+        ),
     )
 )
 """Every endpoint, by method and path; those of the WebSocket API by `WS` and their name."""

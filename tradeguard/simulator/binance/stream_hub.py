@@ -48,6 +48,7 @@ class StreamHub:
         log: where handshakes are entered.
         lock: guards the venue.
         time_ms: the exchange's clock.
+        is_served: whether the exchange speaks Binance's protocols; else there is nothing at their paths.
     """
 
     def __init__(
@@ -58,7 +59,10 @@ class StreamHub:
         log: RequestLog,
         lock: RLock,
         time_ms: Callable[[], int],
+        *,
+        is_served: bool = True,
     ) -> None:
+        self._paths = _PATHS if is_served else ()
         self._venue = venue
         self._rest = rest
         self._faults = faults
@@ -75,7 +79,7 @@ class StreamHub:
 
     def admit(self, path: str, query: str, address: str) -> Handshake:
         """Decide on a client that wants to connect."""
-        root = next((known for known in _PATHS if path == known or path.startswith(f"{known}/")), None)
+        root = next((known for known in self._paths if path == known or path.startswith(f"{known}/")), None)
         with self._lock:
             self.advance()
             fault = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tradeguard.simulator.venue import Credentials
@@ -36,19 +36,13 @@ _SECTIONS = {
 }
 
 
-def ccxt_config(
-    url: str,
-    credentials: Credentials,
-    time_ms: Callable[[], int] | None,
-    overrides: Mapping[str, Any],
-) -> dict[str, Any]:
+def ccxt_config(url: str, credentials: Credentials, time_ms: Callable[[], int] | None) -> dict[str, Any]:
     """Return a fresh configuration.
 
     Args:
         url: of the exchange, without a slash at its end.
         credentials: whose orders they will be.
         time_ms: ccxt's clock; None leaves it the machine's.
-        overrides: merged over it.
     """
     sockets = url.replace("http", "ws", 1)
     config: dict[str, Any] = {
@@ -65,12 +59,4 @@ def ccxt_config(
     }
     if time_ms is not None:
         config["milliseconds"] = time_ms
-    return _merged(config, overrides)
-
-
-def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
+    return config

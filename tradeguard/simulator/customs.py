@@ -1,0 +1,26 @@
+"""Customs: in what exchanges differ even behind their counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Customs"]
+
+
+def _number(seed: int, order_id: int) -> str:
+    return str(order_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customs:
+    """How an exchange names its orders and takes its fees.
+
+    Attributes:
+        order_name: the exchange's id of an order, out of the seed and the order's number.
+        fees_in_quote: fees are taken in the quote currency, on top of what is paid or off what is received;
+            else always off what is received.
+    """
+
+    order_name: Callable[[int, int], str] = _number
+    fees_in_quote: bool = False

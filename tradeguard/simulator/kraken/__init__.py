@@ -1,0 +1,5 @@
+"""Kraken's spot protocol."""
+
+from tradeguard.simulator.kraken.dialect import KrakenDialect
+
+__all__ = ["KrakenDialect"]
