@@ -140,14 +140,7 @@ class SimulatedExchange:
             is_served=dialect == "binance",
         )
         self._server = LocalServer(
-            self._respond,
-            self._sleep,
-            self._is_outage_over,
-            host,
-            port,
-            hang,
-            self._streams,
-            self._streams.tick,
+            self._respond, self._sleep, self._is_outage_over, host, port, hang, self._streams
         )
 
     def start(self) -> Self:
