@@ -99,7 +99,9 @@ async def test_lost_connection_is_a_network_error_and_what_was_missed_stays_miss
     await moved(exchange, pro.watch_trades(SYMBOL))
     await quiet(exchange, pro)
     exchange.faults.add(fault)
+    sent = exchange.sockets[0].sent
     exchange.advance(3)
+    assert exchange.sockets[0].sent == sent + 2
     with pytest.raises(ccxt.NetworkError, match=says):
         await ended(pro.watch_trades, SYMBOL)
     before = int(pro.trades[SYMBOL][-1]["id"])

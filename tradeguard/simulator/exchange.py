@@ -126,14 +126,7 @@ class SimulatedExchange:
             self._venue, self._protocol, self.faults, self.requests, self._lock, self.time_ms
         )
         self._server = LocalServer(
-            self._respond,
-            self._sleep,
-            self._is_outage_over,
-            host,
-            port,
-            hang,
-            self._streams,
-            self._streams.tick,
+            self._respond, self._sleep, self._is_outage_over, host, port, hang, self._streams
         )
 
     def start(self) -> Self:

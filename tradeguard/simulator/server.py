@@ -34,8 +34,7 @@ class LocalServer:
         host: loopback address.
         port: 0 chooses a free one, once and for all.
         hang_seconds: real seconds after which even a hung connection is closed.
-        gate: what is spoken over WebSockets.
-        tick: called every 10 ms of real time in the server's thread.
+        gate: what is spoken over WebSockets; ticks every 10 ms of real time in the server's thread.
     """
 
     def __init__(
@@ -47,10 +46,8 @@ class LocalServer:
         port: int,
         hang_seconds: float,
         gate: SocketGate,
-        tick: Callable[[], None],
     ) -> None:
         self._gate = gate
-        self._tick = tick
         self._respond = respond
         self._sleep = sleep
         self._is_outage_over = is_outage_over
@@ -165,7 +162,7 @@ class LocalServer:
             await asyncio.sleep(_TICK_SECONDS)
             if self._is_outage_over():
                 await self._plug_in()
-            self._tick()
+            self._gate.tick()
 
     async def _unplug(self) -> None:
         if self._listener is None:

@@ -144,6 +144,10 @@ class SocketGate(Protocol):
         """Begin a session with a client that was let in."""
         ...
 
+    def tick(self) -> None:
+        """Send what has come up since the last tick."""
+        ...
+
 
 _Reset = Callable[[asyncio.BaseTransport | None], None]
 
