@@ -1,6 +1,7 @@
 """A local exchange to test bots with: Binance's and Kraken's protocols, a matching engine, markets, faults."""
 
 from tradeguard.simulator.audit import Audit
+from tradeguard.simulator.binance import SocketRecord
 from tradeguard.simulator.events import OrderEvent, OrderEventKind
 from tradeguard.simulator.exchange import SimulatedExchange
 from tradeguard.simulator.fault_plan import FaultPlan
@@ -9,6 +10,7 @@ from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.orders import OrderRecord, OrderStatus, Trade
 from tradeguard.simulator.replay import ReplayMarket
 from tradeguard.simulator.request_log import RequestRecord
+from tradeguard.simulator.stream_faults import StreamFault, StreamFaultKind, StreamGroup
 from tradeguard.simulator.synthetic import SyntheticMarket
 from tradeguard.simulator.venue import Payout, PayoutKind
 
@@ -29,6 +31,10 @@ __all__ = [
     "ReplayMarket",
     "RequestRecord",
     "SimulatedExchange",
+    "SocketRecord",
+    "StreamFault",
+    "StreamFaultKind",
+    "StreamGroup",
     "SyntheticMarket",
     "Trade",
 ]

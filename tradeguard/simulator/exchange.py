@@ -27,6 +27,7 @@ from tradeguard.simulator.arguments import (
     seed_of,
 )
 from tradeguard.simulator.audit import Audit, audit_intents
+from tradeguard.simulator.binance import SocketRecord, StreamHub
 from tradeguard.simulator.dialects import DIALECTS
 from tradeguard.simulator.events import OrderListener
 from tradeguard.simulator.fault_plan import FaultPlan
@@ -56,7 +57,7 @@ class TimeSource(Protocol):
 
 
 class SimulatedExchange:
-    """A local exchange that speaks Binance's or Kraken's spot protocol over real HTTP.
+    """A local exchange that speaks Binance's or Kraken's spot protocol over real HTTP, and Binance's WebSockets.
 
         with SimulatedExchange(seed=1) as exchange:
             binance = ccxt.binance(exchange.ccxt_config())
@@ -67,7 +68,7 @@ class SimulatedExchange:
         faults: what goes wrong; None for nothing.
         seed: fixes markets, faults, keys and ids.
         clock: the exchange's time; needs `time()` alone. With a clock that is shared with the bot, and moved
-            by it, nothing ever waits.
+            by it, nothing ever waits, and streams follow as it moves; see `advance`.
         balances: of the default account, by asset, 0 or more; None has 10 BTC, 100 ETH, 100,000 USDT and 1,000
             of every other asset that is traded.
         timeframe: how long a candle lasts where `market` is None or a path.
@@ -129,7 +130,18 @@ class SimulatedExchange:
         limiter = WeightLimiter(limit_of(request_limit))
         self._protocol = RestProtocol(self._dialect, self._venue, self.faults, limiter, self.requests)
         hang = number_of("hang_seconds", hang_seconds, 0.05, 3600.0)
-        self._server = LocalServer(self._respond, self._sleep, self._is_outage_over, host, port, hang)
+        self._streams = StreamHub(
+            self._venue,
+            self._protocol,
+            self.faults,
+            self.requests,
+            self._lock,
+            self.time_ms,
+            is_served=dialect == "binance",
+        )
+        self._server = LocalServer(
+            self._respond, self._sleep, self._is_outage_over, host, port, hang, self._streams
+        )
 
     def start(self) -> Self:
         """Listen; starting twice is no error.
@@ -231,6 +243,27 @@ class SimulatedExchange:
         self._server.unplug()
         self._outage_until = end
 
+    def advance(self, seconds: float) -> None:
+        """Move the clock on, and queue on every socket what happens meanwhile, in its order and without waiting.
+
+        Hours of a stream are compressed into what it takes to compute them. A clock that is shared and moved
+        elsewhere has the same effect, within 10 ms of real time.
+
+        Raises:
+            ConfigurationException: `seconds` is not between 0 and a year, or the clock moves by itself.
+        """
+        move = getattr(self._clock, "advance", None)
+        if move is None:
+            refuse("clock", self._clock, "one that is moved by hand, such as a ManualClock")
+        move(number_of("seconds", seconds, 0.0, 366 * 86_400.0))
+        with self._lock:
+            self._advance()
+
+    @property
+    def sockets(self) -> list[SocketRecord]:
+        """The newest 10,000 WebSocket connections, open and closed, oldest first."""
+        return self._streams.sockets()
+
     def time_ms(self) -> int:
         """Return the exchange's time in epoch milliseconds."""
         return int(self._clock.time() * 1000)
@@ -326,7 +359,9 @@ class SimulatedExchange:
 
     def _respond(self, request: HttpRequest) -> Delivery:
         with self._lock:
+            self._advance()
             delivery = self._protocol.respond(request, self.time_ms())
+            self._streams.tick()
         resume = delivery.resume
         if resume is None:
             return delivery
@@ -354,7 +389,7 @@ class SimulatedExchange:
         return True
 
     def _advance(self) -> None:
-        self._venue.advance(self.time_ms())
+        self._streams.advance()
 
     def __repr__(self) -> str:
         state = f"port={self._server.port}" if self._server.is_running else "stopped"

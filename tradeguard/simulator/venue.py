@@ -15,6 +15,7 @@ from tradeguard.simulator.customs import Customs
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.ledger import MARKET
+from tradeguard.simulator.listen_keys import ListenKeys
 from tradeguard.simulator.market import Market
 
 __all__ = ["Credentials", "Payout", "PayoutKind", "Venue"]
@@ -98,6 +99,7 @@ class Venue:
         self.seed = seed
         self.engine = Engine(feeds, seed, maker_fee, taker_fee, now_ms, customs)
         self.visibility_lag_ms = visibility_lag_ms
+        self.listen_keys = ListenKeys(seed)
         self.payouts: list[Payout] = []
         self._credentials: dict[str, Credentials] = {}
         self._pending: list[tuple[int, int, Callable[[], object]]] = []

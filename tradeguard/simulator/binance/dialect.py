@@ -95,7 +95,10 @@ class _Visit:
     def receive(self, view: View) -> HttpReply | None:
         """Check parameters, key, age and signature."""
         try:
-            self._params.check_known(self._endpoint.params)
+            if self._endpoint.params is not None:
+                self._params.check_known(self._endpoint.params)
+            if self._endpoint.keyed:
+                self._account = authenticate(self._request, self._venue).account
             if self._endpoint.signed:
                 credentials = authenticate(self._request, self._venue)
                 check_age(self._params, view.server_ms)
