@@ -9,7 +9,7 @@ from pathlib import Path
 import ccxt
 import pytest
 from fact_exchanges import ROWS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradeguard_ccxt.facts import (
@@ -34,6 +34,7 @@ BITS = st.integers(0, 2**128 - 1)
 
 
 @OF_ROW
+@settings(deadline=None)  # a busy machine is no failure
 @given(bits=BITS)
 def test_an_id_of_ours_is_one_that_the_exchange_takes(row: tuple[str, MarketKind], bits: int) -> None:
     taken = EXCHANGE_FACTS[row].client_id
@@ -45,6 +46,7 @@ def test_an_id_of_ours_is_one_that_the_exchange_takes(row: tuple[str, MarketKind
     assert str(taken.as_param(rendered)) == rendered
 
 
+@settings(deadline=None)
 @given(
     form=st.builds(
         IdForm,

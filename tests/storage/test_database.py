@@ -159,3 +159,19 @@ def test_a_file_that_is_taken_away_is_noticed(
         path.with_suffix(".moved").replace(path)
         journal.add(make_intent())
         assert len(journal.intents()) == 1
+
+
+def test_a_durable_transaction_is_whole_or_nothing(database: Database) -> None:
+    """What replaces a row never leaves none behind."""
+
+    def fail_half_way() -> None:
+        with database.durable_transaction(JournalError, "replacing") as connection:
+            connection.execute(text("DELETE FROM meta"))
+            connection.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+    with pytest.raises(JournalError, match="no such table"):
+        fail_half_way()
+    with database.durable_transaction(JournalError, "adding") as connection:
+        connection.execute(text("INSERT INTO meta VALUES ('a', 'b')"))
+    with database.connect(JournalError, "reading") as connection:
+        assert len(connection.execute(text("SELECT * FROM meta")).all()) == 3
