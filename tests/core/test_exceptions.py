@@ -273,6 +273,14 @@ def test_a_copy_shares_what_hangs_on_and_a_deep_copy_only_what_cannot_be_copied(
     assert deep.cause is deep.__cause__ is cause
 
 
+def test_what_is_shared_inside_an_error_is_shared_inside_its_deep_copy() -> None:
+    items = [1]
+    error = RecoveryException("x", last_result=items, items=items)
+    deep = copy.deepcopy(error)
+    assert deep.context["items"] is deep.last_result
+    assert deep.last_result is not items
+
+
 def test_a_copy_keeps_traceback_and_cause() -> None:
     with pytest.raises(NetworkException) as caught:
         raise NetworkException("x") from ValueError("why")
@@ -315,6 +323,7 @@ def test_a_timeout_says_that_the_call_may_still_be_running() -> None:
 def test_a_recovery_error_keeps_the_last_result() -> None:
     assert RecoveryException("x", last_result={"status": "partial"}).last_result == {"status": "partial"}
     assert RecoveryException("x").last_result is None
+    assert str(RecoveryException()) == ""
 
 
 def test_a_subclass_sets_its_defaults_as_class_attributes() -> None:

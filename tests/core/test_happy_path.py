@@ -126,6 +126,7 @@ def test_an_interrupt_is_counted_as_such_by_all(manual: ManualClock, stop: type[
     assert (totals["cancelled_calls"], totals["total_attempts"], totals["total_delay"]) == (1, 1, 0.0)
     assert (guard.statistics.cancelled, guard.statistics.attempts) == (1, 1)
     assert guard.breaker.statistics.neutral_calls == 1
+    assert guard.breaker.statistics.late_results == 0
 
 
 def test_a_healthy_call_takes_no_lock_and_reads_no_clock(manual: ManualClock) -> None:

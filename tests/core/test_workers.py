@@ -173,15 +173,18 @@ def test_a_thread_that_is_picked_at_the_last_moment_still_serves(workers: Worker
 def test_the_callers_context_goes_with_the_call_and_comes_back_changed(workers: Workers) -> None:
     VARIABLE.set("caller's")
     fresh: contextvars.ContextVar[str] = contextvars.ContextVar("fresh", default="none")
+    bare: contextvars.ContextVar[None] = contextvars.ContextVar("bare")
 
     def look_and_change() -> str:
         seen = VARIABLE.get()
         VARIABLE.set("call's")
         fresh.set("new")
+        bare.set(None)
         return seen
 
     assert workers.run(LONG, look_and_change, (), {}) == "caller's"
     assert (VARIABLE.get(), fresh.get()) == ("call's", "new")
+    assert bare.get("never set") is None
 
 
 def test_a_call_that_was_left_behind_changes_nothing_of_the_callers_context(workers: Workers) -> None:
@@ -234,7 +237,8 @@ async def test_an_awaitable_that_outlasts_its_bound_is_cancelled() -> None:
         await await_within(0.01, asyncio.Event().wait(), "fetch")
 
     assert str(caught.value).startswith("fetch took longer than 0.01 s and was cancelled")
-    assert not caught.value.still_running
+    assert caught.value.context["timeout"] == 0.01
+    assert caught.value.still_running is False
 
 
 async def test_a_timeout_error_of_its_own_passes_as_it_is() -> None:
