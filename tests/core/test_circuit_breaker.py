@@ -261,9 +261,11 @@ def test_open_until_is_a_time_of_the_wall_clock_read_once(manual: ManualClock) -
 
     manual.advance(120.0)
     assert breaker.get_state() is HALF_OPEN
-    for wrong in (float("nan"), -1, manual.time() * 1000):
+    breaker.open_until(0)
+    for wrong in (float("nan"), -1, 1e11 + 0.5, manual.time() * 1000):
         with pytest.raises(ConfigurationException, match="epoch_seconds must be"):
             breaker.open_until(wrong)
+    breaker.open_until(1e11)
 
 
 def test_monitor_only_it_records_every_change_and_rejects_nothing(manual: ManualClock) -> None:

@@ -316,7 +316,8 @@ def test_a_timeout_says_that_the_call_may_still_be_running() -> None:
     assert str(CallTimeoutError("fetch: it may still be running")) == "fetch: it may still be running"
     assert str(CallTimeoutError("fetch", still_running=False)) == "fetch"
     assert str(CallTimeoutError(ValueError("odd"))) == "ValueError: odd; the call may still be running"
-    assert CallTimeoutError(timeout=2.5).context["timeout"] == 2.5
+    assert CallTimeoutError(timeout=2.5, url="u").context["timeout"] == 2.5
+    assert CallTimeoutError(timeout=2.5, url="u").context["url"] == "u"
     assert not CallTimeoutError("fetch", still_running=False).still_running
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from retry_cases import Flaky, as_coroutine
 
-from tradeguard.circuit_breaker import CircuitBreakerConfig
+from tradeguard.circuit_breaker import CircuitBreakerConfig, CircuitBreakerOpenError
 from tradeguard.guard import Guard
 from tradeguard.happy_path import HappyPath
 from tradeguard.resilience_decorator import resilient
@@ -300,3 +300,13 @@ def test_the_happy_path_needs_no_circuit(manual: ManualClock) -> None:
     guard = Guard("api", clock=manual)
     assert isinstance(guard._happy_path, HappyPath)
     assert [guard(succeed)(), guard.statistics.successful] == [0, 1]
+
+
+def test_the_error_that_opens_a_healthy_circuit_is_the_cause_of_the_rejections(manual: ManualClock) -> None:
+    error = ConnectionError("down")
+    guarded = Guard("api", breaker=CircuitBreakerConfig(failure_threshold=1), clock=manual)(Flaky(error))
+    with pytest.raises(ConnectionError):
+        guarded()
+    with pytest.raises(CircuitBreakerOpenError) as caught:
+        guarded()
+    assert caught.value.cause is error

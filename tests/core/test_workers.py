@@ -83,8 +83,10 @@ def test_without_any_time_the_call_never_begins(workers: Workers) -> None:
     for seconds in (0.0, -1.0):
         with pytest.raises(CallTimeoutError, match="was not begun within") as caught:
             workers.run(seconds, begun.append, (1,), {})
-        assert not caught.value.still_running
+        assert caught.value.still_running is False
+        assert caught.value.context["timeout"] == seconds
     assert begun == []
+    assert workers._idle == []  # no thread was so much as asked
 
 
 def test_a_call_that_timed_out_before_it_began_never_begins(workers: Workers, mocker: MockerFixture) -> None:

@@ -236,7 +236,8 @@ def test_a_recovery_never_sends_and_waits_out_the_expiry() -> None:
 
 def test_a_recovered_intent_that_was_never_sent_needs_one_look_up() -> None:
     run = Run([PLACED], [ABSENT])
-    assert run.resolve(new_intent()).intent.status is IntentStatus.ABSENT
+    absent = run.resolve(new_intent()).intent
+    assert (absent.status, absent.error) == (IntentStatus.ABSENT, None)
     assert run.count(LookUp) == 1
 
 
