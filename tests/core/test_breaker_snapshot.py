@@ -176,5 +176,14 @@ def test_nonsense_is_named_with_what_would_make_sense(fields: dict[str, Any], wo
     assert str(caught.value) == words
 
 
-def test_a_snapshot_names_its_circuit() -> None:
-    assert CircuitBreaker("api").snapshot()["name"] == "api"
+def test_a_snapshot_names_its_circuit_and_has_a_field_for_each_fact() -> None:
+    assert CircuitBreaker("api").snapshot() == {
+        "name": "api",
+        "state": "closed",
+        "forced": False,
+        "open_for": 0.0,
+        "banned_for": 0.0,
+        "consecutive_failures": 0,
+        "trial_successes": 0,
+        "failed_recoveries": 0,
+    }

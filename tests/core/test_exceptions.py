@@ -306,6 +306,7 @@ def test_an_open_circuit_says_its_name_the_wait_and_the_cause() -> None:
 @pytest.mark.parametrize("junk", [-1.0, float("nan"), float("inf"), None, "soon"])
 def test_the_wait_is_never_negative_or_junk(junk: Any) -> None:
     assert CircuitBreakerOpenError("api", junk).retry_after == 0.0
+    assert CircuitBreakerOpenError("api", 0.25).retry_after == 0.25
 
 
 def test_a_timeout_says_that_the_call_may_still_be_running() -> None:
