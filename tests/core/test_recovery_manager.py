@@ -81,6 +81,14 @@ def test_retry_without_an_operation_fails_and_says_so(
         recover(ERROR, {"operation": operation})
 
 
+def test_an_operation_that_cannot_be_called_is_named(manager: ErrorRecoveryManager, recover: Recover) -> None:
+    manager.register_recovery("api", RecoveryConfig(RETRY))
+    with pytest.raises(RecoveryException, match=r"context\['operation'\] must be callable, got 5"):
+        recover(ERROR, {"operation": 5})
+    latest = manager.monitor.get_error_statistics()["latest"][0]
+    assert latest["context"]["argument"] == "operation"
+
+
 def test_a_result_that_was_never_good_enough_is_kept(manager: ErrorRecoveryManager, recover: Recover) -> None:
     config = RetryConfig(max_attempts=2, retry_on_result=lambda result: result == "partial")
     manager.register_recovery("api", RecoveryConfig(RETRY, retry_config=config))

@@ -178,8 +178,10 @@ def test_the_circuit_of_a_function_is_listed_under_its_full_name() -> None:
     assert names == [f"{__name__}.{fetch_everything.__qualname__}"]
 
 
-@pytest.mark.parametrize("decorate", [retry_on_network_error(), circuit_breaker(), resilient()])
-def test_a_guard_is_named_after_its_function_with_the_module(decorate: Any) -> None:
+@pytest.mark.parametrize("decorator", [retry_on_network_error, circuit_breaker, resilient])
+def test_a_guard_is_named_after_its_function_with_the_module(decorator: Any) -> None:
+    decorate = decorator()
+
     def fetch() -> None: ...
 
     def homeless() -> None: ...
