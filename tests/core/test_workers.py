@@ -78,7 +78,8 @@ def test_hung_calls_starve_nobody(workers: Workers) -> None:
     release.set()
 
 
-def test_without_any_time_the_call_never_begins(workers: Workers) -> None:
+def test_without_any_time_the_call_never_begins(workers: Workers, mocker: MockerFixture) -> None:
+    hand_over = mocker.spy(workers, "_hand_over")
     begun: list[int] = []
     for seconds in (0.0, -1.0):
         with pytest.raises(CallTimeoutError, match="was not begun within") as caught:
@@ -86,7 +87,7 @@ def test_without_any_time_the_call_never_begins(workers: Workers) -> None:
         assert caught.value.still_running is False
         assert caught.value.context["timeout"] == seconds
     assert begun == []
-    assert workers._idle == []  # no thread was so much as asked
+    hand_over.assert_not_called()
 
 
 def test_a_call_that_timed_out_before_it_began_never_begins(workers: Workers, mocker: MockerFixture) -> None:
