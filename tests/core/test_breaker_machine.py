@@ -398,7 +398,7 @@ def test_it_is_calm_only_while_closed_unforced_and_without_a_failure() -> None:
 
 
 def test_every_change_tells_its_time_and_why() -> None:
-    subject = opened(1.0)
+    subject = opened(1.0, success_threshold=1)
     subject.settle(11.0)
     fail(subject, 12.0)
     subject.reset(13.0)
@@ -415,6 +415,8 @@ def test_every_change_tells_its_time_and_why() -> None:
     subject.force(OPEN, 24.0)
     subject.force(CLOSED, 25.0)
     subject.release(26.0)
+    subject.settle(42.0)
+    succeed(subject, 43.0)
 
     assert [(step.at, step.old_state, step.new_state, step.reason) for step in subject.transitions] == [
         (1.0, CLOSED, OPEN, "2 consecutive failure(s)"),
@@ -430,6 +432,8 @@ def test_every_change_tells_its_time_and_why() -> None:
         (23.0, CLOSED, OPEN, "restored"),
         (25.0, OPEN, CLOSED, "forced"),
         (26.0, CLOSED, OPEN, "released, but not before the given time"),
+        (42.0, OPEN, HALF_OPEN, "the recovery time is over"),
+        (43.0, HALF_OPEN, CLOSED, "1 successful trial(s)"),
     ]
 
 

@@ -333,9 +333,11 @@ def test_listeners_get_frozen_records_of_errors_rescues_and_transitions() -> Non
     assert told[3] == RescueRecord(timestamp=NOON, component="api", kind="fallback")
     with pytest.raises(FrozenInstanceError):
         told[0].message = "changed"
+    record(monitor)
+    assert told[4].operation is None
     monitor.remove_listener(told.append)
     record(monitor)
-    assert len(told) == 4
+    assert len(told) == 5
 
 
 def test_a_listener_that_raises_is_counted_and_harms_nobody() -> None:

@@ -84,16 +84,18 @@ def report(wanted: list[str]) -> bool:
     for module in [*wanted, "all"]:
         counts = total if module == "all" else Counter(status for _, status in results(module))
         if counts:
-            score = f"{killed_of(counts):.1%}"
+            score = f"{killed_of(counts):.1%}" if counts.total() > counts["not run"] else "-"
             print(line.format(module, counts.total(), *(counts[column] for column in columns), score))
         if module != "all":
             total += counts
-    return bool(total) and not total["not run"] and killed_of(total) >= GOAL
+    if total.total() == total["not run"]:
+        return False
+    return not (total["not run"] and set(wanted) == set(modules())) and killed_of(total) >= GOAL
 
 
 def killed_of(counts: Counter[str]) -> float:
-    """Return the share of mutants that the tests noticed."""
-    return (counts["killed"] + counts["timed out"]) / counts.total()
+    """Return the share that the tests noticed, of the mutants that were run."""
+    return (counts["killed"] + counts["timed out"]) / (counts.total() - counts["not run"])
 
 
 def show_survivors(wanted: list[str]) -> None:
