@@ -383,3 +383,12 @@ def test_its_representation_names_it_and_its_state() -> None:
     breaker = CircuitBreaker("api")
     assert repr(breaker) == "CircuitBreaker('api', closed)"
     assert breaker.config == CircuitBreakerConfig()
+
+
+def test_a_refused_argument_is_shown_with_what_it_must_be() -> None:
+    with pytest.raises(ConfigurationException, match=r"^name must be a text that is not empty, got 5$"):
+        CircuitBreaker(5)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigurationException, match=r"^config must be a CircuitBreakerConfig or None, got \{\}$"
+    ):
+        CircuitBreaker("api", {})  # type: ignore[arg-type]
