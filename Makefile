@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage matrix bench soak docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -22,6 +22,10 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.mutants: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+	@touch $@
 
 demo: $(VENV)/.run  ## trade a faulty local exchange with a guarded Backtrader bot, then audit it
 	$(BIN)/tradeguard demo $(ARGS)
@@ -53,6 +57,9 @@ coverage: $(VENV)/.dev  ## the test suite with its coverage
 matrix:  ## run the tests of the core and of orders on every Python that this machine has
 	tests/matrix.sh $(ARGS)
 
+mutants: $(VENV)/.mutants  ## break the core in thousands of ways, one at a time, and see which the tests do not notice
+	$(BIN)/python tests/mutation/run.py $(ARGS)
+
 bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -64,4 +71,4 @@ docs: $(VENV)/.dev  ## build the documentation into build/docs
 	@echo "open build/docs/index.html"
 
 clean:  ## remove what the other targets built
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist
+	rm -rf $(VENV) build mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist

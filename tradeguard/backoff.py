@@ -126,7 +126,7 @@ def _exponential(base: float, factor: float, attempt: int) -> float:
 
 
 def _fibonacci(base: float, attempt: int, cap: float) -> float:
-    last, current = 0, 1
+    last, current = 0.0, 1.0  # beyond their range floats are infinite, where an int could not be multiplied
     for _ in range(attempt - 1):
         if base * current >= cap:
             break

@@ -98,7 +98,7 @@ class GuardedRun(RetryRun):
         """Return the seconds to wait before the next attempt, or None to let `error` go to the caller."""
         if error is not self._rejection:
             return super().after_error(error)
-        delay = self._wait(error)
+        delay = self._wait()
         if delay is None:
             self._outcome = "failed"
         return delay
@@ -148,7 +148,7 @@ class GuardedRun(RetryRun):
         self._record_rescue("fallback")
         self._count(successful=1, fallbacks=1)
 
-    def _wait(self, error: Exception) -> float | None:
+    def _wait(self) -> float | None:
         breaker = self._guard.breaker
         if breaker is None or not self._guard.wait_for_circuit or breaker.forced:
             return None

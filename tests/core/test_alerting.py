@@ -390,6 +390,16 @@ def test_an_alert_can_be_sent_by_hand_under_the_same_cooldown(desk: Desk) -> Non
     assert not ErrorMonitor().send_alert("recovery", "x", severity=ErrorSeverity.ERROR, component="feed")
 
 
+def test_alerts_sent_by_hand_mute_only_their_own_kind(desk: Desk) -> None:
+    kinds = [("a", "api", "E"), ("b", "api", "E"), ("a", "feed", "E"), ("a", "api", "F"), ("a", "api", "")]
+    for alert_type, component, error_type in kinds[:-1] * 2:
+        desk.monitor.send_alert(
+            alert_type, "x", severity=ErrorSeverity.INFO, component=component, error_type=error_type
+        )
+    desk.monitor.send_alert("a", "x", severity=ErrorSeverity.INFO, component="api")
+    assert desk.kinds == kinds
+
+
 def test_a_monitor_with_nothing_to_send_is_flushed_at_once() -> None:
     assert ErrorMonitor().flush(0.0)
 

@@ -108,6 +108,12 @@ def test_a_base_delay_of_zero_never_waits_however_many_attempts() -> None:
         assert Backoff(strategy=strategy, base_delay=0).delay(5_000) == 0.0
 
 
+@pytest.mark.parametrize("strategy", [RetryStrategy.EXPONENTIAL, RetryStrategy.FIBONACCI])
+def test_however_small_the_base_no_number_of_attempts_overflows(strategy: RetryStrategy) -> None:
+    backoff = Backoff(strategy=strategy, base_delay=5e-324, max_delay=1.0)
+    assert 0.0 < backoff.delay(1_477) <= backoff.delay(5_000) == 1.0
+
+
 def test_a_base_above_the_cap_waits_the_cap() -> None:
     assert Backoff(base_delay=90.0, max_delay=60.0).delay(1) == 60.0
     assert Backoff(base_delay=90.0, jitter="decorrelated").jittered(1, None, random.Random(1).uniform) == 60.0

@@ -34,6 +34,8 @@ def test_anything_else_is_refused_with_field_value_and_bound(value: Any) -> None
     text = str(caught.value)
     assert text.startswith("delay must be a finite number >= 0")
     assert repr(value) in text
+    assert caught.value.context["field"] == "delay"
+    assert caught.value.context["bound"] == "a finite number >= 0"
 
 
 def test_an_exclusive_minimum_is_refused_itself() -> None:

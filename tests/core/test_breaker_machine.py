@@ -395,3 +395,57 @@ def test_it_is_calm_only_while_closed_unforced_and_without_a_failure() -> None:
     assert subject.calm == 0
     subject.reset(0.0)
     assert subject.calm == subject.generation
+
+
+def test_every_change_tells_its_time_and_why() -> None:
+    subject = opened(1.0, success_threshold=1)
+    subject.settle(11.0)
+    fail(subject, 12.0)
+    subject.reset(13.0)
+    subject.force(OPEN, 14.0)
+    subject.release(15.0)
+    subject.force(CLOSED, 16.0)
+    subject.open_until(99.0, 17.0)
+    subject.release(18.0)
+    subject.reset(19.0)
+    subject.open_until(40.0, 20.0)
+    snapshot = subject.snapshot(21.0)
+    subject.reset(22.0)
+    subject.restore(snapshot, 23.0)
+    subject.force(OPEN, 24.0)
+    subject.force(CLOSED, 25.0)
+    subject.release(26.0)
+    subject.settle(42.0)
+    succeed(subject, 43.0)
+
+    assert [(step.at, step.old_state, step.new_state, step.reason) for step in subject.transitions] == [
+        (1.0, CLOSED, OPEN, "2 consecutive failure(s)"),
+        (11.0, OPEN, HALF_OPEN, "the recovery time is over"),
+        (12.0, HALF_OPEN, OPEN, "a trial failed"),
+        (13.0, OPEN, CLOSED, "reset"),
+        (14.0, CLOSED, OPEN, "forced"),
+        (16.0, OPEN, CLOSED, "forced"),
+        (18.0, CLOSED, OPEN, "released, but not before the given time"),
+        (19.0, OPEN, CLOSED, "reset"),
+        (20.0, CLOSED, OPEN, "open until a given time"),
+        (22.0, OPEN, CLOSED, "reset"),
+        (23.0, CLOSED, OPEN, "restored"),
+        (25.0, OPEN, CLOSED, "forced"),
+        (26.0, CLOSED, OPEN, "released, but not before the given time"),
+        (42.0, OPEN, HALF_OPEN, "the recovery time is over"),
+        (43.0, HALF_OPEN, CLOSED, "1 successful trial(s)"),
+    ]
+
+
+def test_a_release_changes_the_state_only_where_the_hold_was_another() -> None:
+    held = opened(0.0)
+    held.force(CLOSED, 1.0)
+    held.reset(2.0)
+    held.force(OPEN, 3.0)
+    held.release(4.0)
+    held.settle(14.0)
+    assert [(step.at, step.new_state, step.reason) for step in held.transitions[1:]] == [
+        (1.0, CLOSED, "forced"),
+        (3.0, OPEN, "forced"),
+        (14.0, HALF_OPEN, "the recovery time is over"),
+    ]

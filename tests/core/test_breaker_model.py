@@ -1,11 +1,17 @@
-"""The circuit breaker against a model of it, under any order of starts, ends, waits and interventions."""
+"""The circuit breaker against a model of it, under any order of starts, ends, waits and interventions.
+
+Calls overlap: some are permits, some run in threads, some are coroutines, and any of them is on its way while others
+begin and end, while time passes, and while the circuit is reset, forced, banned or restarted.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flights import Flight, TaskFlight, ThreadFlight
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
@@ -17,6 +23,7 @@ from tradeguard.circuit_breaker import (
     Permit,
     StateTransition,
 )
+from tradeguard.guard import Guard
 from tradeguard.testing import ManualClock
 
 HALF_OPEN_TIMEOUT = 7.0
@@ -95,15 +102,27 @@ class Model:
 class Call:
     """A call that was admitted and has not ended."""
 
-    permit: Permit
+    permit: Permit | None
     epoch: int
     key: int
 
 
-class BreakerAgainstModel(RuleBasedStateMachine):
-    """Does the same to a real circuit and to the model, and compares them after each step."""
+MOSTLY = ["returns", "fails"] * 3
+ENDS: dict[str, tuple[str, Callable[[], BaseException | None]]] = {
+    "returns": ("success", lambda: None),
+    "fails": ("failure", lambda: ConnectionError("down")),
+    "is ignored": ("neutral", KeyError),
+    "is cancelled": ("neutral", asyncio.CancelledError),
+    "is interrupted": ("neutral", KeyboardInterrupt),
+}
+"""How a call that is on its way may end: as what it counts, and what it raises."""
+
+
+class CallsAgainstModel(RuleBasedStateMachine):
+    """Calls a real circuit, does the same to the model, and compares them after each step."""
 
     calls: Bundle[Call] = Bundle("calls")
+    flights: Bundle[tuple[Flight, Call]] = Bundle("flights")
 
     @initialize(
         failure_threshold=st.integers(1, 3),
@@ -128,6 +147,18 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         self.breaker = CircuitBreaker("model", settled, clock=self.clock)
         self.breaker.add_listener(self.events.append)
         self.model = Model(settled)
+        self.in_the_air: list[Flight] = []
+        guard = Guard("model", breaker=self.breaker)
+        self.begin_call: dict[str, Callable[[], Flight]] = {
+            "thread": lambda: ThreadFlight(self.breaker.call),
+            "guarded thread": lambda: ThreadFlight(guard.call),
+            "task": lambda: TaskFlight(self.breaker.call_async),
+            "guarded task": lambda: TaskFlight(guard.call_async),
+        }
+
+    def teardown(self) -> None:
+        for flight in getattr(self, "in_the_air", []):
+            flight.land()
 
     def raise_at_change(self, old: str, new: str) -> None:
         raise RuntimeError("a listener that fails")
@@ -145,35 +176,56 @@ class BreakerAgainstModel(RuleBasedStateMachine):
             assert error.retry_after == left  # noqa: PT017 - which of the two happens is the model's to say
             return multiple()  # type: ignore[return-value]
         assert admits
+        return self.admitted(permit)
+
+    def admitted(self, permit: Permit | None = None) -> Call:
         self.count += 1
         call = Call(permit, self.model.epoch, self.count)
         if self.model.state == "half_open":
             self.model.trials[call.key] = self.model.now
         return call
 
-    @rule(call=consumes(calls), how=st.sampled_from(["success", "failure", "neutral"]))
+    @rule(target=flights, how=st.sampled_from(["thread", "guarded thread", "task", "guarded task"]))
+    def take_off(self, how: str) -> tuple[Flight, Call]:  # type: ignore[return]
+        """Begin a call and leave it on its way."""
+        admits = self.model.admits()
+        flight = self.begin_call[how]()
+        assert flight.inside == admits
+        if not admits:
+            self.rejections += 1
+            assert flight.outcome is CircuitBreakerOpenError
+            return multiple()  # type: ignore[return-value]
+        self.in_the_air.append(flight)
+        return flight, self.admitted()
+
+    @rule(flown=consumes(flights), how=st.sampled_from([*MOSTLY, *sorted(ENDS)]))
+    def land(self, flown: tuple[Flight, Call], how: str) -> None:
+        """Let a call end that was on its way."""
+        flight, call = flown
+        self.in_the_air.remove(flight)
+        verdict, make_error = ENDS[how]
+        error = make_error()
+        assert flight.land(error) == ("landed" if error is None else type(error))
+        self.ended[verdict] += 1
+        self.model.finish(call, verdict)
+
+    @rule(call=consumes(calls), how=st.sampled_from([*MOSTLY, "is lost", "is released", *sorted(ENDS)]))
     def end(self, call: Call, how: str) -> None:
-        {
-            "success": call.permit.success,
-            "failure": lambda: call.permit.failure(ConnectionError("down")),
-            "neutral": call.permit.release,
-        }[how]()
-        call.permit.failure()  # only the first word counts
-        self.ended[how] += 1
-        self.model.finish(call, how)
-
-    @rule(
-        call=consumes(calls),
-        error=st.sampled_from([asyncio.CancelledError(), KeyboardInterrupt(), KeyError()]),
-    )
-    def end_with_what_is_no_failure(self, call: Call, error: BaseException) -> None:
-        assert not call.permit.__exit__(type(error), error, None)
-        self.ended["neutral"] += 1
-        self.model.finish(call, "neutral")
-
-    @rule(call=consumes(calls))
-    def lose(self, call: Call) -> None:
-        """A call of which nothing is ever heard again."""
+        """Settle a permit, or hear nothing of it ever again."""
+        permit = call.permit
+        if permit is None or how == "is lost":
+            return
+        verdict, make_error = ENDS.get(how, ("neutral", lambda: None))
+        error = make_error()
+        if how == "is released":
+            permit.release()
+        elif how == "fails":
+            permit.failure(error)
+        else:
+            assert not permit.__exit__(type(error) if error is not None else None, error, None)
+        permit.failure()  # only the first word counts
+        self.ended[verdict] += 1
+        self.model.finish(call, verdict)
 
     @rule(how=st.sampled_from(["success", "failure", "ignored"]))
     def call(self, how: str) -> None:
@@ -189,10 +241,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
             self.rejections += 1
             expected: object = CircuitBreakerOpenError
         else:
-            self.count += 1
-            call = Call(None, self.model.epoch, self.count)  # type: ignore[arg-type]
-            if self.model.state == "half_open":
-                self.model.trials[call.key] = self.model.now
+            call = self.admitted()
             ended = "neutral" if how == "ignored" else how
             self.ended[ended] += 1
             self.model.finish(call, ended)
@@ -207,52 +256,6 @@ class BreakerAgainstModel(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.model.now += seconds
-
-    @rule()
-    def reset(self) -> None:
-        self.breaker.reset()
-        self.model.settle()
-        self.model.failed_recoveries = 0
-        self.model.banned_until = 0.0
-        self.model.turn("closed")
-
-    @rule(state=st.sampled_from(["open", "closed"]))
-    def force(self, state: str) -> None:
-        self.breaker.force_open() if state == "open" else self.breaker.force_closed()
-        if not (self.model.forced and self.model.state == state):
-            self.model.turn(state, forced=True)
-
-    @rule()
-    def release(self) -> None:
-        self.breaker.release()
-        if not self.model.forced:
-            return
-        self.model.failed_recoveries = 0
-        if self.model.state == "open":
-            self.model.open(self.model.period())
-        elif self.model.banned_until > self.model.now:
-            self.model.open(0.0)
-        else:
-            self.model.turn("closed")
-
-    @rule(seconds=st.sampled_from([-5.0, 0.0, 4.0, 30.0]))
-    def open_until(self, seconds: float) -> None:
-        self.breaker.open_until(self.clock.time() + seconds)
-        until = self.model.now + seconds
-        self.model.banned_until = max(self.model.banned_until, until)
-        if seconds <= 0 or self.model.forced:
-            return
-        if self.model.state == "open":
-            self.model.open_until = max(self.model.open_until, until)
-        else:
-            self.model.open(0.0)
-
-    @rule()
-    def restart(self) -> None:
-        self.breaker.restore(self.breaker.snapshot())
-        self.model.settle()
-        self.model.epoch += 1
-        self.model.trials = {}
 
     @invariant()
     def circuit_and_model_agree(self) -> None:
@@ -284,5 +287,70 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         assert statistics.total_calls == sum(self.ended.values())
 
 
+class BreakerAgainstModel(CallsAgainstModel):
+    """Meddles with the circuit while it is called."""
+
+    @rule(
+        how=st.sampled_from(["reset", "force_open", "force_closed", "release", "restart"])
+        | st.sampled_from([-5.0, 0.0, 4.0, 30.0])
+    )
+    def intervene(self, how: str | float) -> None:
+        """What an operator does; a number is a ban, in seconds from now."""
+        if isinstance(how, float):
+            self.open_until(how)
+        else:
+            getattr(self, how)()
+
+    def reset(self) -> None:
+        self.breaker.reset()
+        self.model.settle()
+        self.model.failed_recoveries = 0
+        self.model.banned_until = 0.0
+        self.model.turn("closed")
+
+    def force_open(self) -> None:
+        self.breaker.force_open()
+        self.hold("open")
+
+    def force_closed(self) -> None:
+        self.breaker.force_closed()
+        self.hold("closed")
+
+    def hold(self, state: str) -> None:
+        if not (self.model.forced and self.model.state == state):
+            self.model.turn(state, forced=True)
+
+    def release(self) -> None:
+        self.breaker.release()
+        if not self.model.forced:
+            return
+        self.model.failed_recoveries = 0
+        if self.model.state == "open":
+            self.model.open(self.model.period())
+        elif self.model.banned_until > self.model.now:
+            self.model.open(0.0)
+        else:
+            self.model.turn("closed")
+
+    def open_until(self, seconds: float) -> None:
+        self.breaker.open_until(self.clock.time() + seconds)
+        until = self.model.now + seconds
+        self.model.banned_until = max(self.model.banned_until, until)
+        if seconds <= 0 or self.model.forced:
+            return
+        if self.model.state == "open":
+            self.model.open_until = max(self.model.open_until, until)
+        else:
+            self.model.open(0.0)
+
+    def restart(self) -> None:
+        self.breaker.restore(self.breaker.snapshot())
+        self.model.settle()
+        self.model.epoch += 1
+        self.model.trials = {}
+
+
+TestCallsAgainstModel = CallsAgainstModel.TestCase
+TestCallsAgainstModel.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 TestBreakerAgainstModel = BreakerAgainstModel.TestCase
-TestBreakerAgainstModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBreakerAgainstModel.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

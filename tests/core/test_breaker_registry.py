@@ -57,6 +57,7 @@ def test_a_shared_name_with_another_config_is_an_error_that_names_both() -> None
         ) as caught:
             CircuitBreaker.named("registry.config", other)
         assert "failure_threshold=3" in str(caught.value)
+        assert caught.value.context["circuit"] == "registry.config"
 
 
 def test_a_shared_name_keeps_its_clock(manual: ManualClock) -> None:
@@ -89,3 +90,26 @@ def test_threads_that_ask_for_a_name_at_once_get_the_same_one() -> None:
 
     assert len(got) == 8
     assert len(set(map(id, got))) == 1
+
+
+def test_only_the_first_to_ask_for_a_name_makes_a_circuit() -> None:
+    registry: BreakerRegistry[Named] = BreakerRegistry()
+    first = registry.share("api", lambda: Named("api"))
+    made: list[Named] = []
+
+    def make() -> Named:
+        made.append(Named("api"))
+        return made[0]
+
+    assert registry.share("api", make) is first
+    assert made == []
+    assert registry.share("feed", make) is made[0]
+
+
+def test_a_registry_lists_its_own_circuits_only() -> None:
+    registry: BreakerRegistry[Named] = BreakerRegistry()
+    one, two = Named("one"), Named("two")
+    registry.add(one)
+    registry.add(two)
+    assert registry.by_name() == {"one": one, "two": two}
+    assert BreakerRegistry[Named]().by_name() == {}

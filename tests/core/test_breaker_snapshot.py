@@ -158,3 +158,32 @@ def test_a_half_open_circuit_cannot_be_held(manual: ManualClock) -> None:
     breaker = CircuitBreaker("api", CONFIG, clock=manual)
     with pytest.raises(ConfigurationException, match="forced must be False"):
         breaker.restore({**GOOD, "state": "half_open", "forced": True})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "ajar"}, "state must be one of closed, open, half_open, got 'ajar'"),
+        (
+            {"state": "half_open", "forced": True},
+            "forced must be False where the state is half_open, got True",
+        ),
+    ],
+)
+def test_nonsense_is_named_with_what_would_make_sense(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationException) as caught:
+        MachineSnapshot.from_dict({**GOOD, **fields})
+    assert str(caught.value) == words
+
+
+def test_a_snapshot_names_its_circuit_and_has_a_field_for_each_fact() -> None:
+    assert CircuitBreaker("api").snapshot() == {
+        "name": "api",
+        "state": "closed",
+        "forced": False,
+        "open_for": 0.0,
+        "banned_for": 0.0,
+        "consecutive_failures": 0,
+        "trial_successes": 0,
+        "failed_recoveries": 0,
+    }

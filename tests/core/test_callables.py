@@ -112,8 +112,12 @@ def test_what_makes_none_is_plain(func: Callable[..., Any]) -> None:
     ],
 )
 def test_generators_of_both_kinds_are_refused(func: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="is a generator function, which cannot be guarded"):
+    with pytest.raises(TypeError, match="is a generator function") as caught:
         refuse_unguardable(func)
+    assert str(caught.value) == (
+        f"{operation_name(func)} is a generator function, which cannot be guarded: "
+        "its body runs after the call; guard the calls that it makes instead"
+    )
 
 
 @pytest.mark.parametrize("thing", [None, 3, "fetch", Exchange, property(plain)])
@@ -185,3 +189,17 @@ def test_a_function_is_called_with_as_much_as_its_signature_takes(func: Any, exp
 
 def test_a_function_without_a_signature_gets_everything() -> None:
     assert adapt(dict, ([("a", 1)],), {"b": 2})() == {"a": 1, "b": 2}
+
+
+def test_a_compiled_function_is_known_by_the_flags_of_its_code() -> None:
+    class Compiled:
+        """What Cython makes of a function: none to `inspect`, but with code."""
+
+        def __init__(self, code: object) -> None:
+            self.__code__ = code
+
+        def __call__(self) -> None: ...
+
+    assert is_coroutine_callable(Compiled(coroutine.__code__))
+    for code in (plain.__code__, object(), None):
+        assert not is_coroutine_callable(Compiled(code))

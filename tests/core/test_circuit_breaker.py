@@ -116,10 +116,12 @@ async def test_plain_and_coroutine_calls_share_the_circuit(manual: ManualClock) 
 async def test_call_async_awaits_coroutine_functions_partials_and_whatever_returns_an_awaitable(
     manual: ManualClock,
 ) -> None:
-    async def double(number: int) -> int:
-        return 2 * number
+    async def double(number: int = 0, *, offset: int = 0) -> int:
+        return 2 * number + offset
 
     breaker = make(manual)
+    bounded = make(manual, timeout=60.0)
+    assert await breaker.call_async(double, 1, offset=5) == await bounded.call_async(double, 1, offset=5) == 7
     assert await breaker.call_async(double, 1) == 2
     assert await breaker.call_async(partial(double, 2)) == 4
     assert await breaker.call_async(lambda: double(3)) == 6
@@ -259,9 +261,11 @@ def test_open_until_is_a_time_of_the_wall_clock_read_once(manual: ManualClock) -
 
     manual.advance(120.0)
     assert breaker.get_state() is HALF_OPEN
-    for wrong in (float("nan"), -1, manual.time() * 1000):
+    breaker.open_until(0)
+    for wrong in (float("nan"), -1, 1e11 + 0.5, manual.time() * 1000):
         with pytest.raises(ConfigurationException, match="epoch_seconds must be"):
             breaker.open_until(wrong)
+    breaker.open_until(1e11)
 
 
 def test_monitor_only_it_records_every_change_and_rejects_nothing(manual: ManualClock) -> None:
@@ -350,7 +354,7 @@ async def test_a_coroutine_that_takes_too_long_is_cancelled_and_is_a_failure(man
             raise
 
     breaker = make(manual, timeout=0.01, failure_threshold=1)
-    with pytest.raises(CallTimeoutError, match="was cancelled"):
+    with pytest.raises(CallTimeoutError, match=r"hang took longer than 0\.01 s and was cancelled"):
         await breaker.call_async(hang)
 
     assert cancelled.is_set()
@@ -379,3 +383,12 @@ def test_its_representation_names_it_and_its_state() -> None:
     breaker = CircuitBreaker("api")
     assert repr(breaker) == "CircuitBreaker('api', closed)"
     assert breaker.config == CircuitBreakerConfig()
+
+
+def test_a_refused_argument_is_shown_with_what_it_must_be() -> None:
+    with pytest.raises(ConfigurationException, match=r"^name must be a text that is not empty, got 5$"):
+        CircuitBreaker(5)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigurationException, match=r"^config must be a CircuitBreakerConfig or None, got \{\}$"
+    ):
+        CircuitBreaker("api", {})  # type: ignore[arg-type]

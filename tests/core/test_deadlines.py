@@ -84,9 +84,10 @@ def test_a_bound_that_is_none_is_refused(seconds: Any) -> None:
 
 
 def test_the_error_says_that_nothing_was_begun() -> None:
-    with deadline(0) as entered:
+    with deadline(2.5) as entered:
         error = deadline_error("fetch", entered)
 
     assert isinstance(error, CallTimeoutError)
-    assert str(error) == "fetch was not begun: the deadline of 0 s has passed"
-    assert not error.still_running
+    assert str(error) == "fetch was not begun: the deadline of 2.5 s has passed"
+    assert error.context["timeout"] == 2.5
+    assert error.still_running is False

@@ -10,6 +10,8 @@ import threading
 import tracemalloc
 from collections import Counter
 from dataclasses import FrozenInstanceError
+from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -271,8 +273,9 @@ def test_what_ends_a_program_can_be_recorded_too() -> None:
 )
 def test_wrong_arguments_get_a_clear_error_and_nothing_is_counted(arguments: Any, words: str) -> None:
     monitor = ErrorMonitor()
-    with pytest.raises(ValidationException, match=words):
+    with pytest.raises(ValidationException, match=words) as caught:
         monitor.record_error(*arguments)
+    assert caught.value.context["argument"] == words.partition(" ")[0]
     assert monitor.get_error_statistics()["total_errors"] == 0
 
 
@@ -330,9 +333,11 @@ def test_listeners_get_frozen_records_of_errors_rescues_and_transitions() -> Non
     assert told[3] == RescueRecord(timestamp=NOON, component="api", kind="fallback")
     with pytest.raises(FrozenInstanceError):
         told[0].message = "changed"
+    record(monitor)
+    assert told[4].operation is None
     monitor.remove_listener(told.append)
     record(monitor)
-    assert len(told) == 4
+    assert len(told) == 5
 
 
 def test_a_listener_that_raises_is_counted_and_harms_nobody() -> None:
@@ -358,13 +363,37 @@ def test_a_circuits_changes_are_recorded_and_logged(caplog: pytest.LogCaptureFix
     clock.advance(30.0)
     breaker.call(ScriptedCall("fine"))
     assert told[0] == TransitionRecord(
-        timestamp=NOON + 30.0, circuit="api", old_state="open", new_state="half_open", reason=told[0].reason
+        timestamp=NOON + 30.0,
+        circuit="api",
+        old_state="open",
+        new_state="half_open",
+        reason="the recovery time is over",
     )
-    assert "circuit api: open -> half_open" in caplog.text
+    assert "circuit api: open -> half_open" in caplog.messages
     another = CircuitBreaker("another", CircuitBreakerConfig(), clock=clock)
     another.add_listener(monitor.record_transition)
     another.force_open()
     assert monitor.get_error_statistics()["circuits"] == {"api": breaker.get_state().value}
+
+
+def test_the_states_of_a_foreign_circuit_may_be_texts_or_enums_of_any_kind() -> None:
+    class Colour(Enum):
+        GREEN = "closed"
+        RED = "open"
+
+    monitor, told = ErrorMonitor(), list[Any]()
+    monitor.add_listener(told.append)
+    monitor.record_transition(
+        SimpleNamespace(name="api", old_state=Colour.GREEN, new_state=Colour.RED, timestamp=1.0, reason="r")
+    )
+    monitor.record_transition(
+        SimpleNamespace(name="feed", old_state="open", new_state="half_open", timestamp=2.0, reason="r")
+    )
+    assert [(record.old_state, record.new_state) for record in told] == [
+        ("closed", "open"),
+        ("open", "half_open"),
+    ]
+    assert monitor.get_error_statistics()["circuits"] == {"api": "open", "feed": "half_open"}
 
 
 def test_debug_logging_tells_every_error_without_secrets(caplog: pytest.LogCaptureFixture) -> None:

@@ -273,6 +273,14 @@ def test_a_copy_shares_what_hangs_on_and_a_deep_copy_only_what_cannot_be_copied(
     assert deep.cause is deep.__cause__ is cause
 
 
+def test_what_is_shared_inside_an_error_is_shared_inside_its_deep_copy() -> None:
+    items = [1]
+    error = RecoveryException("x", last_result=items, items=items)
+    deep = copy.deepcopy(error)
+    assert deep.context["items"] is deep.last_result
+    assert deep.last_result is not items
+
+
 def test_a_copy_keeps_traceback_and_cause() -> None:
     with pytest.raises(NetworkException) as caught:
         raise NetworkException("x") from ValueError("why")
@@ -298,6 +306,7 @@ def test_an_open_circuit_says_its_name_the_wait_and_the_cause() -> None:
 @pytest.mark.parametrize("junk", [-1.0, float("nan"), float("inf"), None, "soon"])
 def test_the_wait_is_never_negative_or_junk(junk: Any) -> None:
     assert CircuitBreakerOpenError("api", junk).retry_after == 0.0
+    assert CircuitBreakerOpenError("api", 0.25).retry_after == 0.25
 
 
 def test_a_timeout_says_that_the_call_may_still_be_running() -> None:
@@ -308,13 +317,15 @@ def test_a_timeout_says_that_the_call_may_still_be_running() -> None:
     assert str(CallTimeoutError("fetch: it may still be running")) == "fetch: it may still be running"
     assert str(CallTimeoutError("fetch", still_running=False)) == "fetch"
     assert str(CallTimeoutError(ValueError("odd"))) == "ValueError: odd; the call may still be running"
-    assert CallTimeoutError(timeout=2.5).context["timeout"] == 2.5
+    assert CallTimeoutError(timeout=2.5, url="u").context["timeout"] == 2.5
+    assert CallTimeoutError(timeout=2.5, url="u").context["url"] == "u"
     assert not CallTimeoutError("fetch", still_running=False).still_running
 
 
 def test_a_recovery_error_keeps_the_last_result() -> None:
     assert RecoveryException("x", last_result={"status": "partial"}).last_result == {"status": "partial"}
     assert RecoveryException("x").last_result is None
+    assert str(RecoveryException()) == ""
 
 
 def test_a_subclass_sets_its_defaults_as_class_attributes() -> None:

@@ -331,7 +331,7 @@ def test_a_plain_attempt_that_takes_too_long_is_a_failure_of_the_service(manual:
 
 async def test_an_awaited_attempt_that_takes_too_long_is_cancelled_and_retried(manual: ManualClock) -> None:
     guard = guarding(manual, timeout=0.01, retry=RetryConfig(max_attempts=2))
-    with pytest.raises(CallTimeoutError, match="was cancelled"):
+    with pytest.raises(CallTimeoutError, match=r"^Event\.wait took longer than 0\.01 s and was cancelled"):
         await guard.call_async(asyncio.Event().wait)
     assert (guard.statistics.attempts, manual.sleeps) == (2, [1.0])
 
@@ -355,6 +355,20 @@ def test_an_enclosing_deadline_leaves_a_hung_plain_call_behind() -> None:
 async def test_an_enclosing_deadline_cancels_a_hung_coroutine(bound: float | None) -> None:
     with deadline(0.02), pytest.raises(CallTimeoutError, match="was cancelled"):
         await Guard("api", timeout=bound).call_async(asyncio.Event().wait)
+
+
+async def test_a_timeout_that_is_shorter_than_the_enclosing_deadline_counts() -> None:
+    with deadline(10.0), pytest.raises(CallTimeoutError, match=r"took longer than 0\.02 s"):
+        await Guard("api", timeout=0.02).call_async(asyncio.Event().wait)
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_a_second_attempt_gets_the_same_arguments(
+    manual: ManualClock, run: Run, timeout: float | None
+) -> None:
+    guard = guarding(manual, retry=RetryConfig(), timeout=timeout)
+    assert run(guard, Flaky(ConnectionError()), 1, symbol="ETH/BTC") == ((1,), {"symbol": "ETH/BTC"})
+    assert guard.statistics.attempts == 2
 
 
 def test_what_must_not_be_left_behind_runs_in_the_callers_thread_and_begins_in_time_only(

@@ -92,6 +92,9 @@ def test_retried_failures_are_warnings_and_their_success_a_rescue(
 
     assert story.told() == [("WARNING", "a", 1, True), ("WARNING", "b", 2, True), ("rescue", "retry", 3)]
     assert [record.context.get("retry_in") for record in story[:2]] == [1.0, 2.0]
+    rescue = story[2]
+    assert (rescue.component, rescue.detail) == ("api", {"attempts": 3, "rejections": 0})
+    assert rescue.operation == story[0].operation != ""
 
 
 def test_when_retries_run_out_the_last_failure_alone_is_an_error(

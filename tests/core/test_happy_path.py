@@ -10,12 +10,13 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from retry_cases import Flaky, as_coroutine
 
-from tradeguard.circuit_breaker import CircuitBreakerConfig
+from tradeguard.circuit_breaker import CircuitBreakerConfig, CircuitBreakerOpenError
 from tradeguard.guard import Guard
 from tradeguard.happy_path import HappyPath
 from tradeguard.resilience_decorator import resilient
@@ -114,11 +115,16 @@ async def test_the_same_for_a_coroutine(manual: ManualClock) -> None:
     assert guard.breaker.statistics.consecutive_failures == 0
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_is_counted_as_such_by_all(manual: ManualClock, stop: type[BaseException]) -> None:
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_an_interrupt_is_counted_as_such_by_all(
+    manual: ManualClock, stop: type[BaseException], kind: str
+) -> None:
     guard = full_guard(manual)
+    func = Flaky(stop())
+    call = guard(func) if kind == "plain" else partial(next, guard(as_coroutine(func))().__await__())
     with pytest.raises(stop):
-        guard(Flaky(stop()))()
+        call()
 
     assert guard.retry is not None
     assert guard.breaker is not None
@@ -126,6 +132,7 @@ def test_an_interrupt_is_counted_as_such_by_all(manual: ManualClock, stop: type[
     assert (totals["cancelled_calls"], totals["total_attempts"], totals["total_delay"]) == (1, 1, 0.0)
     assert (guard.statistics.cancelled, guard.statistics.attempts) == (1, 1)
     assert guard.breaker.statistics.neutral_calls == 1
+    assert guard.breaker.statistics.late_results == 0
 
 
 def test_a_healthy_call_takes_no_lock_and_reads_no_clock(manual: ManualClock) -> None:
@@ -146,6 +153,26 @@ def test_a_healthy_call_takes_no_lock_and_reads_no_clock(manual: ManualClock) ->
         sys.setprofile(None)
 
     assert used == ["guarded", "get", "succeed", "setprofile"]
+
+
+def test_neither_does_a_healthy_awaited_call(manual: ManualClock) -> None:
+    call = full_guard(manual)(as_coroutine(succeed))()
+    used: list[str] = []
+
+    def watch(frame: Any, event: str, arg: Any) -> None:
+        if event in ("call", "c_call"):
+            used.append(frame.f_code.co_name if event == "call" else arg.__name__)
+
+    sys.setprofile(watch)
+    try:
+        with pytest.raises(StopIteration):
+            call.send(None)
+    finally:
+        sys.setprofile(None)
+
+    assert [name for name in used if name in ("monotonic", "acquire", "admit", "conclude")] == []
+    begin = used.index("guarded")
+    assert used[begin : begin + 4] == ["guarded", "get", "coroutine", "succeed"]
 
 
 def test_only_a_deadline_that_begins_with_the_call_reads_the_clock(manual: ManualClock) -> None:
@@ -299,3 +326,13 @@ def test_the_happy_path_needs_no_circuit(manual: ManualClock) -> None:
     guard = Guard("api", clock=manual)
     assert isinstance(guard._happy_path, HappyPath)
     assert [guard(succeed)(), guard.statistics.successful] == [0, 1]
+
+
+def test_the_error_that_opens_a_healthy_circuit_is_the_cause_of_the_rejections(manual: ManualClock) -> None:
+    error = ConnectionError("down")
+    guarded = Guard("api", breaker=CircuitBreakerConfig(failure_threshold=1), clock=manual)(Flaky(error))
+    with pytest.raises(ConnectionError):
+        guarded()
+    with pytest.raises(CircuitBreakerOpenError) as caught:
+        guarded()
+    assert caught.value.cause is error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,14 @@ def test_retry_without_an_operation_fails_and_says_so(
     manager.register_recovery("api", RecoveryConfig(RETRY))
     with pytest.raises(RecoveryException, match=r"context\['operation'\] must be callable"):
         recover(ERROR, {"operation": operation})
+
+
+def test_an_operation_that_cannot_be_called_is_named(manager: ErrorRecoveryManager, recover: Recover) -> None:
+    manager.register_recovery("api", RecoveryConfig(RETRY))
+    with pytest.raises(RecoveryException, match=r"context\['operation'\] must be callable, got 5"):
+        recover(ERROR, {"operation": 5})
+    latest = manager.monitor.get_error_statistics()["latest"][0]
+    assert latest["context"]["argument"] == "operation"
 
 
 def test_a_result_that_was_never_good_enough_is_kept(manager: ErrorRecoveryManager, recover: Recover) -> None:
@@ -159,6 +168,7 @@ def test_alert_tells_the_monitors_alert_functions_and_returns_the_default(
     ]
     assert alerts[0]["message"] == "api goes on without recovery from NetworkException: down"
     assert (alerts[0]["context"]["url"], alerts[0]["context"]["operation"]) == ("https://api", "print")
+    assert alerts[1]["context"] == {"component": "unknown", "operation": None}
     assert "abc" not in str(alerts[1])
 
 
@@ -167,7 +177,16 @@ def test_an_alert_that_nobody_hears_is_logged(
 ) -> None:
     manager.register_recovery("api", RecoveryConfig(ALERT))
     recover(ERROR, {})
-    assert "api goes on without recovery from NetworkException: down" in caplog.text
+    assert caplog.messages[0] == "api goes on without recovery from NetworkException: down"
+
+
+def test_a_recovery_that_helped_is_logged(
+    manager: ErrorRecoveryManager, recover: Recover, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager.register_recovery("api", RecoveryConfig(FALLBACK, fallback_function=lambda: 1))
+    with caplog.at_level(logging.INFO, logger="tradeguard.recovery_run"):
+        recover(ERROR, {})
+    assert caplog.messages == ["api recovered by FALLBACK from NetworkException"]
 
 
 def test_of_a_chain_each_is_tried_until_one_succeeds(manager: ErrorRecoveryManager, recover: Recover) -> None:
@@ -199,7 +218,7 @@ def test_a_recovery_that_fails_raises_from_the_error_and_says_what_was_tried(
         ],
     )
     with pytest.raises(RecoveryException) as caught:
-        recover(ERROR, {})
+        recover(ERROR, {"operation": print})
     error = caught.value
     assert error.__cause__ is ERROR
     assert str(error) == (
@@ -213,15 +232,17 @@ def test_a_recovery_that_fails_raises_from_the_error_and_says_what_was_tried(
     ]
     statistics = manager.monitor.get_error_statistics()
     assert statistics["by_severity"] == {"WARNING": 1, "ERROR": 1}
-    assert statistics["latest"][0]["context"]["recovery"] == "DEGRADE"
+    latest = statistics["latest"][0]
+    assert (latest["context"]["recovery"], latest["operation"]) == ("DEGRADE", "print")
 
 
 def test_nothing_registered_raises_from_the_error(recover: Recover) -> None:
     with pytest.raises(
-        RecoveryException, match=r"No recovery of api .*no recovery is registered for it"
+        RecoveryException, match=r"^No recovery of api .*\(no recovery is registered for it\)$"
     ) as caught:
         recover(ERROR, None)
     assert caught.value.__cause__ is ERROR
+    assert caught.value.last_result is None
 
 
 def named(manager: ErrorRecoveryManager, *components: str) -> None:
@@ -328,6 +349,8 @@ def test_a_given_monitor_is_told(manual_clock: ManualClock) -> None:
     manager.execute_recovery(ERROR, {"operation": ScriptedCall(1)})
     assert manager.monitor is monitor
     (record,) = records
+    manager.execute_recovery(ERROR, {})
+    assert records[1].operation is None
     assert (record.kind, record.component, record.operation) == ("fallback", "api", "ScriptedCall")
     assert record.detail == {"error_type": "NetworkException"}
 
@@ -351,7 +374,7 @@ def test_what_is_registered_can_be_listed_and_replaced(manager: ErrorRecoveryMan
         (DEGRADE, {"fallback_function": print}, "degrade_function must be given for DEGRADE"),
         (RESTART, {}, "restart_function must be given for RESTART"),
         (FALLBACK, {"fallback_function": "print"}, "fallback_function must be callable or None, got 'print'"),
-        (RETRY, {"retry_config": {"max_attempts": 3}}, "retry_config must be a RetryConfig or None"),
+        (RETRY, {"retry_config": {"max_attempts": 3}}, "retry_config must be .* None, got {'max"),
         ("fallback", {}, "strategy must be a RecoveryStrategy, got 'fallback'"),
     ],
 )
@@ -363,11 +386,11 @@ def test_a_bad_config_fails_at_construction(strategy: Any, fields: dict[str, Any
 @pytest.mark.parametrize(
     ("component", "config", "words"),
     [
-        ("", RecoveryConfig(IGNORE), "component must be a text that is not empty"),
-        (None, RecoveryConfig(IGNORE), "component must be a text that is not empty"),
-        ("api", [], "config must be a RecoveryConfig or a sequence of them"),
-        ("api", 5, "config must be a RecoveryConfig or a sequence of them"),
-        ("api", [RecoveryStrategy.IGNORE], "config must be a RecoveryConfig, got"),
+        ("", RecoveryConfig(IGNORE), "component must be a text that is not empty, got ''"),
+        (None, RecoveryConfig(IGNORE), "component must be a text that is not empty, got None"),
+        ("api", [], r"config must be a RecoveryConfig or a sequence of them .*, got \[\]"),
+        ("api", 5, "config must be a RecoveryConfig or a sequence of them .*, got 5"),
+        ("api", [RecoveryStrategy.IGNORE], "config must be a RecoveryConfig, got <RecoveryStrategy"),
     ],
 )
 def test_a_bad_registration_is_refused(
@@ -388,8 +411,20 @@ def test_a_bad_registration_is_refused(
     ],
 )
 def test_wrong_arguments_get_a_clear_error(recover: Recover, error: Any, context: Any, words: str) -> None:
-    with pytest.raises(ValidationException, match=words):
+    with pytest.raises(ValidationException, match=words) as caught:
         recover(error, context)
+    assert caught.value.context["argument"] in words.partition(" ")[0]
+
+
+def test_without_a_monitor_the_manager_has_one_on_its_own_clock(
+    manager: ErrorRecoveryManager, recover: Recover, manual_clock: ManualClock
+) -> None:
+    records = list[Any]()
+    manager.monitor.add_listener(records.append)
+    manager.register_recovery("api", RecoveryConfig(FALLBACK, fallback_function=lambda: 1))
+    manual_clock.advance(77.0)
+    recover(ERROR, {})
+    assert records[0].timestamp == manual_clock.time()
 
 
 def test_threads_register_and_recover_at_once(manager: ErrorRecoveryManager) -> None:

@@ -89,6 +89,9 @@ def test_what_stands_around_a_secret_stays_readable() -> None:
         ("a/b", "a%2fb"),
         ("line\nbreak", json.dumps("line\nbreak")[1:-1]),
         ('quo"te', json.dumps('quo"te')[1:-1]),
+        ("car\rriage", json.dumps("car\rriage")[1:-1]),
+        ("back\\slash", json.dumps("back\\slash")[1:-1]),
+        ("half a pair \ud800", "half a pair \ud800"),
     ],
 )
 def test_a_given_secret_is_masked_in_every_spelling(secret: str, form: str) -> None:
@@ -102,7 +105,7 @@ def test_a_given_secret_may_be_one_text_and_empty_ones_are_passed_over() -> None
 
 
 def test_of_two_given_secrets_the_longer_is_masked_first() -> None:
-    assert redact("abcdef", ["abc", "abcdef"]) == MASK
+    assert redact("abcdef", ["abc", "abcdef"]) == redact("abcdef", ["def", "abcdef"]) == MASK
 
 
 starless = st.text(st.characters(blacklist_characters="*"))
@@ -174,7 +177,22 @@ def test_a_circular_mapping_is_masked_without_end() -> None:
     items: list[object] = [f"secret={KEY}"]
     items.append(items)
     circular["items"] = items
-    assert KEY not in repr(redact_mapping(circular))
+    masked = redact_mapping(circular)
+    assert KEY not in repr(masked)
+    assert masked["self"] == {MASK: "not searched: circular or nested too deeply"}
+    assert masked["items"] == [f"secret={MASK}", (MASK,)]
+
+
+@pytest.mark.parametrize("kind", ["mapping", "list"])
+def test_a_value_is_searched_to_the_documented_depth(kind: str) -> None:
+    def nest(depth: int) -> Any:
+        value: Any = "no secret"
+        for _ in range(depth):
+            value = {"inner": value} if kind == "mapping" else [value]
+        return value
+
+    assert redact_value(nest(65)) == nest(65)
+    assert MASK in repr(redact_value(nest(66)))
 
 
 def test_a_value_nested_without_measure_is_cut_and_never_let_through() -> None:

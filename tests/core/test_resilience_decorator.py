@@ -178,6 +178,35 @@ def test_the_circuit_of_a_function_is_listed_under_its_full_name() -> None:
     assert names == [f"{__name__}.{fetch_everything.__qualname__}"]
 
 
+@pytest.mark.parametrize("decorator", [retry_on_network_error, circuit_breaker, resilient])
+def test_a_guard_is_named_after_its_function_with_the_module(decorator: Any) -> None:
+    decorate = decorator()
+
+    def fetch() -> None: ...
+
+    def homeless() -> None: ...
+
+    homeless.__module__ = None  # type: ignore[assignment]
+    full_name = f"{__name__}.{fetch.__qualname__}"
+    assert decorate(fetch).guard.name == full_name
+    assert decorate(staticmethod(fetch)).__func__.guard.name == full_name
+    assert decorate(homeless).guard.name == homeless.__qualname__
+
+
+def test_a_guard_of_a_given_name_has_that_name() -> None:
+    assert resilient(name="decorator.given")(Flaky()).guard.name == "decorator.given"
+
+
+def test_every_circuit_is_on_the_clock_that_is_given(manual: ManualClock) -> None:
+    for decorate in (
+        circuit_breaker(clock=manual),
+        circuit_breaker("decorator.clock.1", clock=manual),
+        resilient(circuit_breaker_config=CircuitBreakerConfig(), clock=manual),
+        resilient(circuit_breaker_config=CircuitBreakerConfig(), name="decorator.clock.2", clock=manual),
+    ):
+        assert decorate(Flaky()).guard.breaker.clock is manual
+
+
 def test_resilient_has_the_layers_that_it_is_given_and_no_others(manual: ManualClock) -> None:
     bare = resilient(clock=manual)(always_failing())
     for _ in range(9):
@@ -219,8 +248,10 @@ def test_a_bad_argument_is_refused_at_decoration() -> None:
 
 @pytest.mark.parametrize("decorator", [resilient, circuit_breaker])
 def test_forgotten_parentheses_are_named(decorator: Any) -> None:
-    with pytest.raises(ConfigurationException, match=rf"write @{decorator.__name__}\(\) with parentheses"):
+    with pytest.raises(ConfigurationException, match=rf"write @{decorator.__name__}\(\) with") as caught:
         decorator(Flaky())
+    assert str(caught.value).startswith("the first argument must be a setting")
+    assert "Flaky" in str(caught.value)
 
 
 @pytest.fixture(

@@ -115,7 +115,9 @@ def test_many_threads_together_take_no_more_than_there_is() -> None:
     assert sum(taken) == 50
 
 
-@pytest.mark.parametrize(("field", "value"), [("ratio", -0.1), ("ratio", "1"), ("floor", -1), ("floor", 1.5)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("ratio", -0.1), ("ratio", 1000.5), ("ratio", "1"), ("floor", -1), ("floor", 1.5)]
+)
 def test_a_bad_setting_is_named_at_construction(field: str, value: Any) -> None:
     with pytest.raises(ConfigurationException, match=f"^{field} must be"):
         RetryBudget(**{field: value})

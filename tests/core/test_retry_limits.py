@@ -245,9 +245,16 @@ def test_each_plain_attempt_is_bounded(manual: ManualClock) -> None:
 
 async def test_each_awaited_attempt_is_bounded(manual: ManualClock) -> None:
     manager = manage(manual, attempt_timeout=0.01, max_attempts=2)
-    with pytest.raises(CallTimeoutError, match="was cancelled"):
+    with pytest.raises(CallTimeoutError, match=r"^Event\.wait took longer than 0\.01 s and was cancelled"):
         await manager.execute_async(asyncio.Event().wait)
     assert manual.sleeps == [1.0]
+
+
+async def test_a_bounded_attempt_gets_its_arguments(manual: ManualClock) -> None:
+    manager = manage(manual, attempt_timeout=60.0)
+    assert manager.execute(Flaky(), 1, symbol="ETH/BTC") == ((1,), {"symbol": "ETH/BTC"})
+    call = as_coroutine(Flaky())
+    assert await manager.execute_async(call, 1, symbol="ETH/BTC") == ((1,), {"symbol": "ETH/BTC"})
 
 
 class OversleepingClock(ManualClock):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from retry_cases import Execute, Flaky, always_failing, as_coroutine, manage
+from retry_cases import Execute, Flaky, always_failing, as_coroutine, call_plain, manage
 
 from tradeguard.exceptions import (
     CircuitBreakerOpenError,
@@ -179,6 +179,8 @@ def test_the_log_tells_of_each_attempt_without_secrets(
             manage(manual, max_attempts=2), always_failing(ConnectionError("GET /x?signature=abcdef0123"))
         )
     text = caplog.text
+    name = "Flaky" if execute is call_plain else "as_coroutine.<locals>.coroutine"
+    assert all(message.startswith(f"{name}: ") for message in caplog.messages)
     assert "attempt 1 failed, next in 1.000 s: ConnectionError: GET /x" in text
     assert "attempt 2 failed, giving up" in text
     assert "abcdef0123" not in text

@@ -123,3 +123,8 @@ def test_json_takes_whatever_comes_out(value: object) -> None:
 @pytest.mark.parametrize("moment", [1704110400.9, datetime(2024, 1, 1, 12, tzinfo=UTC)])
 def test_a_moment_is_written_to_the_second_in_utc(moment: datetime | float) -> None:
     assert utc_text(moment) == "2024-01-01T12:00:00Z"
+
+
+def test_a_text_of_just_the_longest_length_is_whole() -> None:
+    assert text_of("x" * 2000) == "x" * 2000
+    assert text_of("x" * 2001) == "x" * 2000 + "…"

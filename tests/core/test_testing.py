@@ -136,3 +136,31 @@ def test_the_fixture_gives_every_test_a_clock_of_its_own(pytester: pytest.Pytest
     )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
     assert result.parseoutcomes() == {"passed": 2}
+
+
+def test_the_fixture_runs_an_exchange_as_marked_and_on_the_tests_own_clock(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import urllib.request
+        import pytest
+
+        kept = []
+
+        @pytest.mark.simulated_exchange(seed=3)
+        def test_marked(simulated_exchange, manual_clock):
+            assert simulated_exchange.seed == 3
+            manual_clock.set_time(1_600_000_000.0)
+            assert simulated_exchange.time_ms() == 1_600_000_000_000
+            urllib.request.urlopen(simulated_exchange.url + "/api/v3/ping").close()
+            kept.append(simulated_exchange.url)
+
+        def test_unmarked(simulated_exchange):
+            assert simulated_exchange.seed == 0
+            assert simulated_exchange.time_ms() > 1_700_000_000_000  # the system's clock
+            assert simulated_exchange.url not in kept
+            with pytest.raises(OSError):
+                urllib.request.urlopen(kept[0] + "/api/v3/ping")
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio", "--strict-markers")
+    assert result.parseoutcomes() == {"passed": 2}

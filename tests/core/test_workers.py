@@ -78,13 +78,16 @@ def test_hung_calls_starve_nobody(workers: Workers) -> None:
     release.set()
 
 
-def test_without_any_time_the_call_never_begins(workers: Workers) -> None:
+def test_without_any_time_the_call_never_begins(workers: Workers, mocker: MockerFixture) -> None:
+    hand_over = mocker.spy(workers, "_hand_over")
     begun: list[int] = []
     for seconds in (0.0, -1.0):
         with pytest.raises(CallTimeoutError, match="was not begun within") as caught:
             workers.run(seconds, begun.append, (1,), {})
-        assert not caught.value.still_running
+        assert caught.value.still_running is False
+        assert caught.value.context["timeout"] == seconds
     assert begun == []
+    hand_over.assert_not_called()
 
 
 def test_a_call_that_timed_out_before_it_began_never_begins(workers: Workers, mocker: MockerFixture) -> None:
@@ -173,15 +176,18 @@ def test_a_thread_that_is_picked_at_the_last_moment_still_serves(workers: Worker
 def test_the_callers_context_goes_with_the_call_and_comes_back_changed(workers: Workers) -> None:
     VARIABLE.set("caller's")
     fresh: contextvars.ContextVar[str] = contextvars.ContextVar("fresh", default="none")
+    bare: contextvars.ContextVar[None] = contextvars.ContextVar("bare")
 
     def look_and_change() -> str:
         seen = VARIABLE.get()
         VARIABLE.set("call's")
         fresh.set("new")
+        bare.set(None)
         return seen
 
     assert workers.run(LONG, look_and_change, (), {}) == "caller's"
     assert (VARIABLE.get(), fresh.get()) == ("call's", "new")
+    assert bare.get("never set") is None
 
 
 def test_a_call_that_was_left_behind_changes_nothing_of_the_callers_context(workers: Workers) -> None:
@@ -234,7 +240,8 @@ async def test_an_awaitable_that_outlasts_its_bound_is_cancelled() -> None:
         await await_within(0.01, asyncio.Event().wait(), "fetch")
 
     assert str(caught.value).startswith("fetch took longer than 0.01 s and was cancelled")
-    assert not caught.value.still_running
+    assert caught.value.context["timeout"] == 0.01
+    assert caught.value.still_running is False
 
 
 async def test_a_timeout_error_of_its_own_passes_as_it_is() -> None:

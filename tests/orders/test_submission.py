@@ -56,8 +56,9 @@ class Run:
         *,
         takes: float = 0.01,
         policy: SubmissionPolicy = POLICY,
+        now: float = 1000.0,
     ) -> None:
-        self.now = 1000.0
+        self.now = self.started = now
         self.takes = takes
         self.policy = policy
         self.sends = list(sends)
@@ -65,8 +66,8 @@ class Run:
         self.trace: list[Any] = []
         self.times: list[float] = []
 
-    def submit(self) -> Resolution:
-        return self.drive(submit(new_intent(), self.policy, lambda: self.now))
+    def submit(self, former: OrderIntent | None = None) -> Resolution:
+        return self.drive(submit(new_intent(), self.policy, lambda: self.now, former=former))
 
     def resolve(self, intent: OrderIntent) -> Resolution:
         return self.drive(resolve(intent, self.policy, lambda: self.now))
@@ -95,6 +96,17 @@ class Run:
 
     def count(self, kind: type) -> int:
         return sum(isinstance(effect, kind) for effect in self.trace)
+
+    def records(self) -> list[Record]:
+        return [effect for effect in self.trace if isinstance(effect, Record)]
+
+    def look_ups_at(self) -> list[tuple[float, bool]]:
+        """The time of each look-up, in seconds from the start, and whether it was thorough."""
+        return [
+            (at - self.started, effect.thorough)
+            for effect, at in zip(self.trace, self.times, strict=True)
+            if isinstance(effect, LookUp)
+        ]
 
 
 PLACED = SendOutcome(verdict=Verdict.PLACED, order=ORDER)
@@ -238,8 +250,150 @@ def test_a_recovery_never_sends_and_waits_out_the_expiry() -> None:
 
 def test_a_recovered_intent_that_was_never_sent_needs_one_look_up() -> None:
     run = Run([PLACED], [ABSENT])
-    assert run.resolve(new_intent()).intent.status is IntentStatus.ABSENT
+    absent = run.resolve(new_intent()).intent
+    assert (absent.status, absent.error) == (IntentStatus.ABSENT, None)
     assert run.count(LookUp) == 1
+
+
+def test_each_record_tells_its_time_and_the_record_that_it_follows() -> None:
+    run = Run([AMBIGUOUS, NOT_NOW, PLACED], [FAILED, ABSENT])
+    result = run.submit()
+    records = run.records()
+    assert [record.intent.status for record in records] == [
+        *(IntentStatus.SENT, IntentStatus.SENT),  # before the send, and after the answer that tells nothing
+        *(IntentStatus.SENT, IntentStatus.PENDING),
+        *(IntentStatus.SENT, IntentStatus.PLACED),
+    ]
+    assert [record.before_send for record in records] == [True, False] * 3
+    assert [record.expected for record in records] == [None, *(record.intent for record in records[:-1])]
+    times = [at for effect, at in zip(run.trace, run.times, strict=True) if isinstance(effect, Record)]
+    assert [record.intent.updated_at for record in records] == [
+        datetime.fromtimestamp(at, UTC) for at in times
+    ]
+    for effect, last in zip(run.trace[1:], run.trace, strict=False):
+        if isinstance(effect, Send | LookUp) and isinstance(last, Record):
+            assert effect.intent is last.intent
+    assert result.intent.attempts == 3
+
+
+def test_an_id_that_is_used_again_goes_on_from_its_former_intent() -> None:
+    former = new_intent(status=IntentStatus.ABSENT, attempts=4)
+    run = Run([PLACED], [ABSENT])
+    assert run.submit(former).intent.attempts == 5
+    assert run.records()[0].expected is former
+
+
+def test_what_went_wrong_on_the_way_is_recorded_until_the_order_is_placed() -> None:
+    for run in (Run([NOT_NOW, PLACED], [FAILED]), Run([AMBIGUOUS], [FAILED, FOUND])):
+        placed = run.submit().intent
+        errors = [record.intent.error for record in run.records()]
+        assert errors[0] is None
+        assert errors[1] in {"429", "no answer"}
+        assert placed.status is IntentStatus.PLACED
+        assert placed.error is errors[-1] is None
+
+
+def test_an_answer_says_whether_it_came_from_a_look_up_and_after_a_second_send() -> None:
+    at_once = Run([PLACED], [ABSENT]).submit()
+    assert (at_once.order, at_once.looked_up, at_once.resent, at_once.error) == (ORDER, False, False, None)
+    found = Run([AMBIGUOUS], [FOUND]).submit()
+    assert (found.order, found.looked_up, found.resent) == (ORDER, True, False)
+    late = SubmissionPolicy(order_deadline=3.0, expiry=5.0)
+    for sends, looks, policy, status in (
+        ([DUPLICATE], OTHER, POLICY, IntentStatus.REJECTED),
+        ([AMBIGUOUS], FAILED, POLICY, IntentStatus.UNKNOWN),
+        ([AMBIGUOUS], ABSENT, late, IntentStatus.ABSENT),
+    ):
+        result = Run(sends, [looks], policy=policy).submit()
+        assert result.intent.status is status
+        assert (result.order, result.looked_up) == (None, True)
+    for sends in ([REJECTED], [NOT_SENT]):
+        assert Run(sends, [ABSENT], policy=late).submit().looked_up is False
+
+
+def test_no_send_starts_at_the_deadline_itself() -> None:
+    policy = SubmissionPolicy(order_deadline=3.0, expiry=1.0, visibility_lag=0.0)
+    waited_for = Run([NOT_NOW], [ABSENT], policy=policy, takes=0.0)
+    assert waited_for.submit().intent.status is IntentStatus.ABSENT
+    assert waited_for.count(Send) == 1
+    proved = Run([AMBIGUOUS], [ABSENT], policy=policy, takes=0.0)
+    assert proved.submit().intent.status is IntentStatus.ABSENT
+    assert (proved.count(Send), proved.now) == (1, 1003.0)
+    sooner = Run(
+        [AMBIGUOUS, PLACED],
+        [ABSENT],
+        policy=SubmissionPolicy(order_deadline=3.5, expiry=1.0, visibility_lag=0.0),
+    )
+    assert sooner.submit().resent
+
+
+def test_the_pause_doubles_from_one_try_to_the_next_up_to_the_longest() -> None:
+    assert [POLICY.pause(n) for n in range(1, 8)] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    assert POLICY.pause(5000) == 5.0
+
+
+@pytest.mark.parametrize(("look_up_round", "looks"), [(10.5, [0, 1, 3, 7, 11]), (11.0, [0, 1, 3, 7, 11, 15])])
+def test_look_ups_go_on_until_the_last_bound_and_a_round(look_up_round: float, looks: list[float]) -> None:
+    policy = SubmissionPolicy(order_deadline=4.0, base_delay=1.0, max_delay=4.0, look_up_round=look_up_round)
+    run = Run([AMBIGUOUS], [SILENT], policy=policy, takes=0.0)
+    assert run.submit().intent.status is IntentStatus.UNKNOWN
+    assert run.look_ups_at() == [
+        (at, True) for at in looks
+    ]  # nothing will ever prove absence: each is thorough
+
+
+def test_look_ups_before_the_moment_of_proof_are_light_and_the_first_after_it_is_at_that_moment() -> None:
+    policy = SubmissionPolicy(
+        order_deadline=4.0, send_window=2.0, expiry=60.0, visibility_lag=1.0, base_delay=8.0, max_delay=32.0
+    )
+    run = Run([AMBIGUOUS], [*[SILENT] * 4, ABSENT], policy=policy, takes=0.0)
+    assert run.submit().intent.status is IntentStatus.ABSENT
+    assert run.look_ups_at() == [(0.0, False), (8.0, False), (24.0, False), (56.0, False), (63.0, True)]
+
+
+def test_after_the_moment_of_proof_the_pauses_go_on() -> None:
+    policy = SubmissionPolicy(
+        order_deadline=4.0, send_window=0.0, expiry=1.0, visibility_lag=0.0, base_delay=1.0, look_up_round=6.0
+    )
+    run = Run([AMBIGUOUS], [SILENT], policy=policy, takes=0.0)
+    run.submit()
+    assert run.look_ups_at() == [(0.0, False), (1.0, True), (3.0, True), (7.0, True)]
+
+
+def test_a_refusal_after_a_resend_waits_for_no_expiry_and_counts_only_if_the_order_is_absent() -> None:
+    sure = Run([AMBIGUOUS, REJECTED], [ABSENT])
+    result = sure.submit()
+    assert result.error is REJECTED.error
+    assert sure.now < 1000.0 + 8.0 + 1.0
+    unsure = Run([AMBIGUOUS, REJECTED], [*[ABSENT] * 7, FAILED])
+    assert unsure.submit().resent
+    assert unsure.records()[-1].intent.status is IntentStatus.UNKNOWN
+
+
+def test_a_recovery_that_finds_the_order_says_so_and_one_that_cannot_look_does_not_know() -> None:
+    sent = new_intent(status=IntentStatus.SENT, attempts=1, accept_until=1004.0)
+    run = Run([PLACED], [FAILED, FOUND])
+    found = run.resolve(sent)
+    assert found.intent.status is IntentStatus.PLACED
+    assert (found.order, found.looked_up, found.intent.error) == (ORDER, True, None)
+    assert run.records()[0].expected is sent
+    blind = Run([PLACED], [FAILED]).resolve(sent)
+    assert blind.intent.status is IntentStatus.UNKNOWN
+    assert blind.intent.error == "down"
+    assert blind.looked_up
+
+
+@pytest.mark.parametrize(("created", "proved_after"), [(1000.0, 5.0 + 1.0), (1010.0, 0.0 + 1.0)])
+def test_a_recovery_on_a_clock_that_was_set_back_waits_for_the_whole_of_the_submission_at_most(
+    created: float, proved_after: float
+) -> None:
+    sent = new_intent(
+        status=IntentStatus.SENT, accept_until=1005.0, created_at=datetime.fromtimestamp(created, UTC)
+    )
+    run = Run([PLACED], [ABSENT], takes=0.0, now=500.0)
+    assert run.resolve(sent).intent.status is IntentStatus.ABSENT
+    assert run.look_ups_at()[-1] == (proved_after, True)
+    assert [thorough for _, thorough in run.look_ups_at()[:-1]] == [False] * (run.count(LookUp) - 1)
 
 
 @pytest.mark.parametrize(
@@ -247,8 +401,10 @@ def test_a_recovered_intent_that_was_never_sent_needs_one_look_up() -> None:
 )
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "1", True])
 def test_a_policy_refuses_what_is_no_duration(field: str, value: Any) -> None:
-    with pytest.raises(ConfigurationException, match=field):
+    with pytest.raises(ConfigurationException, match=field) as caught:
         SubmissionPolicy(**{field: value})
+    assert caught.value.context["field"] == field
+    assert repr(caught.value.context["value"]) == repr(value)
 
 
 outcomes = st.sampled_from([PLACED, AMBIGUOUS, REJECTED, DUPLICATE, NOT_SENT, NOT_NOW])
