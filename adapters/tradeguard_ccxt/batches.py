@@ -77,7 +77,7 @@ class _Batch:
                 order.get("side", ""),
                 order.get("amount"),
                 order.get("price"),
-                order.get("params"),
+                {**common, **(order.get("params") or {})},
                 "create_orders",
             )
             for order in orders
@@ -116,11 +116,9 @@ class _Batch:
         """Make the request once; returns what it means for each order."""
         gateways = [self._gateway(ticket) for ticket in tickets]
         window = min((ticket.policy.send_window for ticket in tickets), default=0.0)
-        wire = Wire(self._now() + window, lambda: max(self._now(), self._clock.time()))
-        requests = [
-            {**order, "params": ticket.params_at(self._clock.time())}
-            for order, ticket in zip(orders, tickets, strict=True)
-        ]
+        ids = [ticket.client_id for ticket in tickets if ticket.must_bear_its_id]
+        wire = Wire(self._now() + window, lambda: max(self._now(), self._clock.time()), ids)
+        requests, common = self._requests(tickets, orders, common)
         token = ORDER_WIRE.set(wire)
         try:
             answers = await answer_of(self._original(self._exchange, requests, common))
@@ -132,6 +130,20 @@ class _Batch:
             self._answered(ticket, answer)
             for ticket, answer in zip(tickets, _in_order(answers, tickets), strict=True)
         ]
+
+    def _requests(
+        self, tickets: Sequence[OrderTicket], orders: Sequence[Mapping[str, Any]], common: dict[str, Any]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the orders as they are sent, each with its id, and the params of the request, with its expiry."""
+        requests = []
+        request_params = dict(common)
+        for order, ticket in zip(orders, tickets, strict=True):
+            own, bound = ticket.batched_params_at(self._now())
+            request_params |= bound
+            given = order.get("params") or {}
+            params = {name: value for name, value in own.items() if name in given or name not in common}
+            requests.append({**order, "params": params})
+        return requests, request_params
 
     def _answered(self, ticket: OrderTicket, answer: Mapping[str, Any] | None) -> SendOutcome:
         if answer is None:

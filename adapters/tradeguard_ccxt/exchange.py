@@ -179,11 +179,12 @@ class GuardedExchange:
     # -- what ccxt calls on its way ----------------------------------------------------------------------------
 
     def sign(self, *args: Any, **kwargs: Any) -> Any:
-        """Sign a request, and refuse it where the order it carries has waited too long."""
+        """Sign a request, and refuse it where the order it carries has waited too long, or lacks its client id."""
         signed = super().sign(*args, **kwargs)  # type: ignore[misc]
         request = REQUEST.get()
         if request is not None:
             request.wire.check_signing()
+            request.wire.check_named(*(signed.get(part) for part in ("method", "url", "headers", "body")))
         return signed
 
     def on_rest_response(

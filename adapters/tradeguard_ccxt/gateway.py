@@ -64,7 +64,8 @@ class OrderGateway:
         """Return a wire on which nothing is signed after `sign_by`."""
         clock = parts_of(self._exchange).guard.clock
         # Neither a clock that is set back nor a machine that slept may stretch the window.
-        return Wire(sign_by, lambda: max(self._now(), clock.time()))
+        ids = [self._ticket.client_id] if self._ticket.must_bear_its_id else []
+        return Wire(sign_by, lambda: max(self._now(), clock.time()), ids)
 
     async def send(self, intent: OrderIntent, sign_by: float) -> SendOutcome:
         """Send the order once; whatever happens is an outcome."""
@@ -119,9 +120,15 @@ class EditGateway(OrderGateway):
         """Return the outcome of an edit that raised: an answer that says no may speak of the cancel alone."""
         outcome = await super().failed(error, wire)
         answered = wire.status is not None and wire.status < _SERVER_ERRORS and not wire.followed
-        if outcome.verdict is Verdict.AMBIGUOUS and answered:
+        if outcome.verdict is Verdict.AMBIGUOUS and answered and self._speaks_of_a_part(error):
             return SendOutcome(verdict=Verdict.REJECTED, error=error, doubtful=True)
         return outcome
+
+    def _speaks_of_a_part(self, error: Exception) -> bool:
+        pattern = self._ticket.facts.edit_refusal
+        return isinstance(error, ccxt.OrderNotFound) or (
+            pattern is not None and pattern.search(str(error)) is not None
+        )
 
 
 class AmendGateway(EditGateway):

@@ -15,7 +15,7 @@ import ccxt
 
 from tradeguard.orders import IntentStatus, OrderIntent, SubmissionPolicy
 from tradeguard.redaction import redact_mapping
-from tradeguard_ccxt.facts import CAUTIOUS, Carrier, ExchangeFacts, facts_of, kind_of
+from tradeguard_ccxt.facts import CAUTIOUS, Carrier, ExchangeFacts, Guarantee, facts_of, kind_of
 from tradeguard_ccxt.runtime import ExchangeGuard
 
 __all__ = ["AMEND", "OrderTicket", "TicketOffice"]
@@ -67,6 +67,11 @@ class OrderTicket:
         """The client order id as it was sent; None where the exchange takes none."""
         return None if self.facts.client_id is None else self.intent.client_order_id
 
+    @property
+    def must_bear_its_id(self) -> bool:
+        """Whether its absence may be proved by its client id, which must then be in what is sent."""
+        return self.client_id is not None and self.facts.guarantee is Guarantee.EXACTLY_ONCE
+
     def params_at(self, now: float) -> dict[str, Any]:
         """Return the params of a send at `now` (epoch seconds): with the deadline that holds from then on."""
         sent = dict(self.params)
@@ -75,6 +80,18 @@ class OrderTicket:
             moment = datetime.fromtimestamp(now + self.validity, UTC)
             sent[expiry.name] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return sent
+
+    def batched_params_at(self, now: float) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the params of a batch sent at `now`: those of this order, and those of the request that bound it."""
+        own = self.params_at(now)
+        taken, expiry = self.facts.client_id, self.facts.expiry
+        if taken is not None:
+            for name in taken.params:  # ccxt's own name is the one that it knows in every batch
+                own.pop(name, None)
+            own["clientOrderId"] = self.intent.client_order_id
+        if expiry is None or expiry.name not in own:
+            return own, {}
+        return own, {expiry.name: own.pop(expiry.name)}
 
 
 class TicketOffice:

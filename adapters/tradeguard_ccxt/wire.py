@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from urllib.parse import quote, quote_plus
 
 import ccxt
 
-from tradeguard.exceptions import NetworkException
+from tradeguard.exceptions import ConfigurationException, NetworkException
 from tradeguard_ccxt.failures import Answer
 
-__all__ = ["ORDER_WIRE", "SendWindowMissedError", "Wire"]
+__all__ = ["ORDER_WIRE", "SendWindowMissedError", "UnnamedOrderError", "Wire"]
 
 
 class SendWindowMissedError(NetworkException, ccxt.RequestTimeout):  # type: ignore[misc]
     """The order waited too long in the throttle: it was not signed and not sent."""
+
+
+class UnnamedOrderError(ConfigurationException, ccxt.NotSupported):  # type: ignore[misc]
+    """The request does not bear the client order id by which the order would be found again: it was not sent."""
 
 
 class Wire:
@@ -27,11 +32,18 @@ class Wire:
         followed: a further request was made after it was sent: an error may then be that one's, and proves nothing.
         sign_by: by the time of `now` after which it must not be signed any more, or None.
         now: the time by which that is judged.
+        client_ids: what the signed request must contain, since an absence is proved by it.
     """
 
-    __slots__ = ("answer", "followed", "now", "sent", "sign_by")
+    __slots__ = ("answer", "client_ids", "followed", "now", "sent", "sign_by")
 
-    def __init__(self, sign_by: float | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        sign_by: float | None = None,
+        now: Callable[[], float] = time.time,
+        client_ids: Iterable[str | None] = (),
+    ) -> None:
+        self.client_ids = tuple(identifier for identifier in client_ids if identifier is not None)
         self.sent = False
         self.followed = False
         self.now = now
@@ -54,6 +66,28 @@ class Wire:
             raise SendWindowMissedError(
                 f"the order was not signed within its window ({late:.3f} s late); nothing was sent"
             )
+
+    def check_named(self, method: str, *parts: object) -> None:
+        """Refuse to send a writing request that lacks a client order id.
+
+        Args:
+            method: the HTTP verb; ccxt may read something before it places an order.
+            parts: its URL, headers and body, signed.
+
+        Raises:
+            UnnamedOrderError: it lacks one; nothing was sent.
+        """
+        if not self.client_ids or method == "GET":
+            return
+        text = " ".join(str(part) for part in parts)
+        for identifier in self.client_ids:
+            if not any(
+                form in text for form in (identifier, quote(identifier, safe=""), quote_plus(identifier))
+            ):
+                raise UnnamedOrderError(
+                    f"the request would not bear the client order id {identifier!r}, by which its order is found "
+                    "again; it was not sent"
+                )
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the HTTP answer."""

@@ -92,6 +92,18 @@ def test_an_edit_that_cannot_be_looked_up_is_unknown_until_it_is_found(
     assert exchange.interlock.status().causes == ()
 
 
+def test_an_edit_that_is_accepted_after_its_refusal_was_told_is_found(
+    server: SimulatedExchange, guarded: Any
+) -> None:
+    exchange = guarded()
+    old = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    late: dict[str, Any] = {"kind": "late_acceptance", "on": "create", "phase": "after", "delay": 3.0}
+    server.faults.add(Fault(**late, status=400, code=-1006))
+    new = exchange.edit_order(old["id"], "ETH/BTC", "limit", "buy", 1, 0.031)
+    assert new["price"] == 0.031
+    assert statuses(server) == [(0.03, "CANCELED"), (0.031, "NEW")]
+
+
 def test_an_edit_of_an_order_that_is_gone_is_refused(server: SimulatedExchange, guarded: Any) -> None:
     exchange = guarded()
     filled = exchange.create_order("ETH/BTC", "market", "sell", 0.1)

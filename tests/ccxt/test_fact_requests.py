@@ -358,9 +358,25 @@ def test_a_batch_and_an_edit_are_other_requests_and_get_the_cautious_facts(row: 
     office = exchange._guard_parts.desk.tickets
     for operation in ("create_orders", "edit_order", "amend_order"):
         written = office.write(SYMBOLS[row[1]], "limit", "buy", 2, 100, {}, account="x", operation=operation)
-        known = operation == "edit_order" and EXCHANGE_FACTS[row].edit_replaces
+        known = operation in EXCHANGE_FACTS[row].reach.operations
         assert written.facts is (EXCHANGE_FACTS[row] if known else CAUTIOUS)
         assert office.rewrite(written.intent).facts is written.facts
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if "create_orders" in EXCHANGE_FACTS[r].reach.operations])
+def test_a_batch_bears_the_id_of_each_order_and_the_expiry_of_the_request(row: Row, tmp_path: Path) -> None:
+    exchange, recorder = instance(row, tmp_path)
+    order = {"symbol": SYMBOLS[row[1]], "type": "limit", "side": "buy", "amount": 2, "price": 100}
+    with pytest.raises(ccxt.BaseError):
+        exchange.create_orders([order, {**order, "amount": 3}], {})
+    batch = next(request for request in recorder.requests if request["method"] == "POST")
+    ids = [intent.client_order_id for intent in exchange.order_journal.intents()]
+    text = str(batch["fields"])
+    assert len(set(ids)) == 2
+    assert all(text.count(identifier) == 1 for identifier in ids)
+    expiry = EXCHANGE_FACTS[row].expiry
+    assert expiry is not None
+    assert text.count(expiry.name) == 1
 
 
 def test_a_market_buy_whose_amount_is_the_cost_has_no_amount_to_be_held_against(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_an_ambiguous_send_ends_in_one_order_or_in_a_doubt_that_is_resolved(
     order: str,
     look_ups: str,
 ) -> None:
-    exchange = flavoured(timeout_ms=150)
+    exchange = flavoured(timeout_ms=150 if fault == "hung" else 2000)
     exchange.load_markets()
     server.faults.add(Fault(on="create", phase=phase, **AMBIGUOUS[fault]))  # type: ignore[arg-type]
     prepare(server, look_ups)

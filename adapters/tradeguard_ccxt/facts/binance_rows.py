@@ -40,6 +40,7 @@ BINANCE_SPOT = ExchangeFacts(
     expiry=_RECV_WINDOW,
     visibility_lag=3.0,
     edit_replaces=True,  # POST /api/v3/order/cancelReplace
+    edit_refusal=re.compile(r"\"code\":\s*-202[12]\b"),
     duplicate=re.compile(r"Duplicate order sent"),
     reach=Reach(
         params=_COMMON
@@ -73,12 +74,15 @@ BINANCE_SPOT = ExchangeFacts(
     sources=(
         "binance-spot-api-docs, rest-api.md: Timing security (recvWindow), General API information (10 s, -1007)",
         "binance-spot-api-docs, rest-api.md: New order (newClientOrderId is unique among open orders)",
-        "binance-spot-api-docs, errors.md: -2010 Duplicate order sent",
+        "binance-spot-api-docs, errors.md: -2010 Duplicate order sent; -2021, -2022 of a cancelReplace",
     ),
 )
 
 _FUTURES_REACH = Reach(
     params=_COMMON | {"goodTillDate", "hedged", "newOrderRespType", "positionSide", "priceMatch"},
+    operations=frozenset(
+        {"create_order", "create_orders"}
+    ),  # POST batchOrders: each newClientOrderId, one recvWindow
     barred_options=_OTHER_ACCOUNTS,
     words="not for conditional orders, which have endpoints of their own",
 )

@@ -41,7 +41,8 @@ class Reach:
         params: the params that are known to leave an order where the look-ups see it, beside the client id's and the
             expiry's. Any other that is set puts it out of reach.
         types: the order types that do so; None for all.
-        operations: the calls of which this is known. A batch and an edit are other requests, with other fields.
+        operations: the calls of which this is known. A batch and an edit are other requests, with other fields. In a
+            batch, each order has its client id, and the request as a whole its expiry.
         barred_options: options that put every order, or the look-ups of it, elsewhere while they are set.
         needs_own_tokens: whether the expiry is that of the token that ccxt makes for each request, so that one which
             the user brings undoes it.
@@ -67,6 +68,7 @@ class ExchangeFacts:
         visibility_lag: seconds for which an accepted order may stay invisible to look-ups.
         edit_replaces: whether an edit cancels the order and places a new one, with a client id of its own; otherwise it
             amends the order in place.
+        edit_refusal: what the text of a refusal says that speaks of a part of an edit, the cancel or the new order.
         duplicate: what the text of a refusal says where the client id exists already.
         reach: the orders for which this holds.
         sources: where each of this is documented.
@@ -78,6 +80,7 @@ class ExchangeFacts:
     expiry: Expiry | None = None
     visibility_lag: float = 5.0
     edit_replaces: bool = False
+    edit_refusal: re.Pattern[str] | None = None
     duplicate: re.Pattern[str] | None = None
     reach: Reach = Reach()
     sources: tuple[str, ...] = ()

@@ -102,10 +102,12 @@ _KRAKEN = ExchangeFacts(
             "trigger",
         },
         types=None,  # Kraken's stop orders share the endpoints of all others
+        operations=frozenset({"create_order", "create_orders"}),
         words="not for orders with a userref, which excludes a client id",
     ),
     sources=(
         "docs.kraken.com, Add order: after its deadline (up to 60 s ahead) the matching engine rejects an order",
+        "docs.kraken.com, Add order batch: the deadline is the request's; each order has its cl_ord_id",
         "docs.kraken.com, Spot client order identifiers: cl_ord_id is unique across open orders; its forms",
         "docs.kraken.com, Get closed orders (cl_ord_id, 50 a page); ccxt 4.5.90, kraken.order_request",
     ),
