@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage matrix bench soak docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix bench soak generated docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -58,6 +58,10 @@ bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 
 soak: $(VENV)/.dev  ## thousands of orders under hostile faults, audited
 	$(BIN)/python tests/soak/orders.py --orders 1000 --seeds 1 2 3 4 5 6 7 8 9 10 $(ARGS)
+
+generated: $(VENV)/.dev  ## write anew what is derived from the installed ccxt
+	$(BIN)/python scripts/ccxt_stubs.py
+	$(BIN)/python scripts/ccxt_endpoint_kinds.py
 
 docs: $(VENV)/.dev  ## build the documentation into build/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

@@ -76,10 +76,12 @@ class ExchangeGuard:
     Args:
         exchange_id: ccxt id of the exchange.
         config: how it is guarded.
+        family: the names of its ccxt class and of those that it inherits from, most derived first.
     """
 
-    def __init__(self, exchange_id: str, config: GuardConfig) -> None:
+    def __init__(self, exchange_id: str, config: GuardConfig, family: Sequence[str] = ()) -> None:
         self.exchange_id = exchange_id
+        self._family = family
         self.config = config
         self.clock: Clock = SYSTEM_CLOCK if config.clock is None else config.clock
         self.monitor = ErrorMonitor(clock=self.clock) if config.monitor is None else config.monitor
@@ -118,7 +120,7 @@ class ExchangeGuard:
     def request(self, path: str, api: str | Sequence[str], method: str, entered: Entered | None) -> Request:
         """Begin a request: find out what it means, within the operation that was entered, if any."""
         if entered is None:
-            operation = implicit_operation(path, api, method)
+            operation = implicit_operation(path, api, method, self._family)
             request = Request(operation, operation.name, None, self.clock.monotonic())
         else:
             request = Request(
