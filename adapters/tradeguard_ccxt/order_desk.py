@@ -304,7 +304,9 @@ class OrderDesk:
 
 
 def _as_guarded(error: BaseException, context: Mapping[str, Any]) -> BaseException:
-    return guarded_error(error, context) if isinstance(error, ccxt.BaseError) else error
+    if isinstance(error, ccxt.InvalidProxySettings) or not isinstance(error, ccxt.BaseError):
+        return error
+    return guarded_error(error, context)
 
 
 def _what(intent: OrderIntent) -> str:

@@ -120,11 +120,9 @@ class OrderPlacer:
         """Place one order exactly once; the arguments are those of `create_order`."""
         ticket = await self.ticket(symbol, type, side, amount, price, params)
         await self.admit([ticket])
-        intent = ticket.intent
 
-        def send() -> Any:
-            arguments = (intent.symbol, intent.type, intent.side, ticket.amount_sent, intent.price)
-            return original(self._exchange, *arguments, dict(ticket.params))
+        def send() -> Any:  # as the caller gave it: an exchange may write 1 and 1.0 out differently
+            return original(self._exchange, symbol, type, side, amount, price, dict(ticket.params))
 
         return await self.submit(ticket, send)
 
