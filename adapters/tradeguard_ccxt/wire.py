@@ -56,8 +56,8 @@ class Wire:
             )
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Note the HTTP answer."""
-        self.answer = Answer(status, headers)
+        """Note the HTTP answer; asynchronous ccxt hands headers on as the exchange spells them."""
+        self.answer = Answer(status, {name.lower(): value for name, value in headers.items()})
 
 
 ORDER_WIRE: ContextVar[Wire | None] = ContextVar("tradeguard_ccxt_order_wire", default=None)
