@@ -121,6 +121,8 @@ async def test_an_order_that_is_cancelled_at_any_await_is_journaled_as_what_beca
 
     async for _ in each_cancellation(place):
         server.faults.clear()
+        in_doubt = exchange.order_journal.intents(IntentStatus.SENT)
+        assert (exchange.interlock.status().state.value == "REDUCE_ONLY") == bool(in_doubt)
         await exchange.recover_orders()
         assert exchange.orders_in_doubt() == []
         assert exchange.interlock.status().state.value == "NORMAL"
