@@ -33,12 +33,12 @@ class AsyncMixin:
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
         return await guarded_request(self, path, api, method, send)
 
-    async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+    async def fetch(self, url: str, *args: Any, **kwargs: Any) -> Any:
         """Hand a signed request to the transport."""
         request = REQUEST.get()
         if request is not None:
-            request.wire.sent = True
-        return await super().fetch(*args, **kwargs)  # type: ignore[misc]
+            parts_of(self).guard.sending(request, url)
+        return await super().fetch(url, *args, **kwargs)  # type: ignore[misc]
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         """Open the session, on the loop that runs now though the instance was closed on another one."""

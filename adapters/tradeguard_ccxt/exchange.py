@@ -18,11 +18,12 @@ from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
-from tradeguard_ccxt.classes import Runner, exchange_class, family, guarded_methods, whereabouts
+from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, whereabouts
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.doubts import resolve_in_background
 from tradeguard_ccxt.edits import edit_order
 from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
+from tradeguard_ccxt.markets import fetch_what_rarely_changes, load_markets
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import close_position, create_order
@@ -167,7 +168,7 @@ class GuardedExchange:
         """Note status and headers of the answer; ccxt's errors carry neither."""
         request = REQUEST.get()
         if request is not None:
-            request.wire.answered(code, headers)
+            parts_of(self).guard.received(request, code, headers)
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
 
     def handle_option_integer_and_params(
@@ -184,7 +185,7 @@ class GuardedExchange:
     # -- copies -----------------------------------------------------------------------------------------------
 
     def _guard_by(self, exchange_id: str, config: GuardConfig) -> None:
-        guard = ExchangeGuard(exchange_id, config, family(type(self)))
+        guard = ExchangeGuard(exchange_id, config, self)
         is_async = isinstance(self, AsyncMixin)
         flavour: Flavour = Asynchronous(guard.clock) if is_async else Synchronous(guard.clock)
         self._guard_parts = Parts(guard, OrderDesk(self, guard, resolve_in_background), flavour)
@@ -247,6 +248,9 @@ _RUNNERS: dict[str, Runner] = {
     "create_order": create_order,
     "create_orders": create_orders,
     "edit_order": edit_order,
+    "fetch_currencies": fetch_what_rarely_changes,
+    "fetch_markets": fetch_what_rarely_changes,
+    "load_markets": load_markets,
 }
 """The flows of those methods that have a protocol of their own."""
 

@@ -304,9 +304,8 @@ class OrderDesk:
 
 
 def _as_guarded(error: BaseException, context: Mapping[str, Any]) -> BaseException:
-    if isinstance(error, ccxt.InvalidProxySettings) or not isinstance(error, ccxt.BaseError):
-        return error
-    return guarded_error(error, context)
+    is_guarded = isinstance(error, ccxt.BaseError) and not isinstance(error, ccxt.InvalidProxySettings)
+    return guarded_error(error, context) if is_guarded else error
 
 
 def _what(intent: OrderIntent) -> str:

@@ -137,7 +137,9 @@ class OrderPlacer:
         operation: str = "create_order",
     ) -> OrderTicket:
         """Write out one order."""
-        await answer_of(self._exchange.load_markets())
+        reduces = params is not None and params.get("reduceOnly") in (True, "true")
+        if not (reduces and self._exchange.markets):  # a way out does not wait for fresh markets
+            await answer_of(self._exchange.load_markets())
         return self._desk.tickets.write(
             symbol,
             order_type,
