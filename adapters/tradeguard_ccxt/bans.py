@@ -49,10 +49,14 @@ class Bans:
 
     def longest(self, exchange: Any, now: float) -> tuple[float, ccxt.BaseError | None]:
         """Return for how many seconds a host of this exchange still bans us, and what told of it; 0.0 if none does."""
-        if not self._bans:  # the healthy path asks no more
+        known = self._bans
+        if not known:  # the healthy path asks no more
             return 0.0, None
-        bans = [self._bans[host] for host in hosts_of(exchange) & self._bans.keys()]
-        until, told = max(bans, default=(0.0, ""))
+        if max(until for until, _ in known.values()) <= now:
+            with self._lock:
+                self._bans = {host: ban for host, ban in self._bans.items() if ban[0] > now}
+            return 0.0, None
+        until, told = max((known[host] for host in hosts_of(exchange) & known.keys()), default=(0.0, ""))
         return (until - now, ccxt.DDoSProtection(told)) if until > now else (0.0, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from email.utils import parsedate_to_datetime
@@ -34,9 +35,8 @@ class ClockDrift:
             asked: epoch seconds of our clock at which the request began.
             answered: the same, when the answer was there.
         """
-        try:
-            date = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-        except ValueError:
+        date = _epoch(answer.headers.get("date", ""))
+        if date is None:
             return
         low, high = asked - date - _DATE_RESOLUTION, answered - date
         with self._lock:
@@ -49,3 +49,11 @@ class ClockDrift:
         if math.isinf(low):
             return {"ahead": None, "uncertainty": None}
         return {"ahead": round((low + high) / 2, 3), "uncertainty": round((high - low) / 2, 3)}
+
+
+@functools.lru_cache(maxsize=16)  # all answers of a second have the same
+def _epoch(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import pickle
@@ -20,6 +21,7 @@ import pytest
 import tradeguard_ccxt
 import tradeguard_ccxt.async_support
 import tradeguard_ccxt.pro
+from tradeguard.simulator import SimulatedExchange
 from tradeguard_ccxt import GuardConfig
 from tradeguard_ccxt.operations import is_unified
 
@@ -192,6 +194,24 @@ def test_camel_case_names_are_guarded_too(pair: Pair) -> None:
     for camel, snake in (("createOrder", "create_order"), ("fetchOHLCV", "fetch_ohlcv")):
         assert getattr(made, camel).__func__ is getattr(type(made), snake)
         assert getattr(made, camel).__func__ is not getattr(pair.plain.binance, snake)
+
+
+def test_a_proxy_and_verbose_output_are_those_of_ccxt(
+    server: SimulatedExchange, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for cls in (ccxt.binance, tradeguard_ccxt.binance):
+        exchange = cls({**server.ccxt_config(), "verbose": True, "httpProxy": server.url})
+        exchange.urls["api"] = dict.fromkeys(exchange.urls["api"], "http://exchange.invalid/api/v3")
+        with contextlib.suppress(ccxt.BaseError):  # the simulator is no proxy, but it sees what one would see
+            exchange.private_post_order({"symbol": "ETHBTC"})
+        told.append(
+            [line.split(" ", 3)[:3] for line in capsys.readouterr().out.splitlines() if "fetch" in line]
+        )
+        exchange.close()
+    assert told[0] == told[1] != []
+    plain, guarded = [request.path for request in server.requests][-2:]
+    assert plain == guarded
 
 
 def test_classes_say_from_where_they_can_be_imported(pair: Pair) -> None:
