@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak generated docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,10 @@ bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 
 soak: $(VENV)/.dev  ## 10,000 orders over 20 seeds under hostile faults and kill -9, audited
 	$(BIN)/python tests/soak/soak.py --orders 500 --seeds $$(seq 20) --bots 5 --kills 8 --parallel 5 $(ARGS)
+
+generated: $(VENV)/.dev  ## write anew what is derived from the installed ccxt
+	$(BIN)/python scripts/ccxt_stubs.py
+	$(BIN)/python scripts/ccxt_endpoint_kinds.py
 
 docs: $(VENV)/.dev  ## build the documentation into build/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no stop-watch: a busy machine is no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tradeguard_ccxt.errors import (
     TradingRestrictedError,
 )
 from tradeguard_ccxt.exchange import GuardedExchange
-from tradeguard_ccxt.mirror import mirror
+from tradeguard_ccxt.mirror import mirror, public_names
 from tradeguard_ccxt.stale import StaleDict, StaleList, StaleResult
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "StaleResult",
     "TradingRestrictedError",
 ]
+__all__ += public_names("ccxt")  # noqa: PLE0605 - a list, which ruff cannot see
 
-__getattr__, __dir__ = mirror("ccxt", __all__)
+__getattr__, __dir__ = mirror("ccxt", GuardedExchange)

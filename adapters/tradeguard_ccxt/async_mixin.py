@@ -21,7 +21,9 @@ class AsyncMixin:
 
     # What the ccxt class behind it gives.
     if TYPE_CHECKING:
+        asyncio_loop: Any
         session: Any
+        throttler: Any
 
     async def fetch2(
         self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
@@ -31,18 +33,27 @@ class AsyncMixin:
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
         return await guarded_request(self, path, api, method, send)
 
-    async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+    async def fetch(self, url: str, *args: Any, **kwargs: Any) -> Any:
         """Hand a signed request to the transport."""
         request = REQUEST.get()
         if request is not None:
-            request.wire.sent = True
-        return await super().fetch(*args, **kwargs)  # type: ignore[misc]
+            parts_of(self).guard.sending(request, url)
+        return await super().fetch(url, *args, **kwargs)  # type: ignore[misc]
 
     def open(self, *args: Any, **kwargs: Any) -> None:
-        """Open the session. aiohttp would send a GET, PUT or DELETE again on a dropped connection; some are orders."""
+        """Open the session, on the loop that runs now though the instance was closed on another one."""
+        if self.asyncio_loop is not None and self.asyncio_loop.is_closed() and self.session is None:
+            self.asyncio_loop = None
+            self.throttler.queue.clear()  # those who waited went with their loop
+            self.throttler.running = False
         super().open(*args, **kwargs)  # type: ignore[misc]
-        if self.session is not None:
-            self.session._retry_connection = False  # there is no public switch
+        _never_resend(self.session)
+
+    def get_socks_proxy_session(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the session of a SOCKS proxy."""
+        session = super().get_socks_proxy_session(*args, **kwargs)  # type: ignore[misc]
+        _never_resend(session)
+        return session
 
     async def throttle(self, cost: Any = None) -> None:
         """Wait for the rate limit."""
@@ -68,3 +79,9 @@ class AsyncMixin:
             parts.flavour.stop()
             parts.desk.state.close()
         return await super().close(*args, **kwargs)  # type: ignore[misc]
+
+
+def _never_resend(session: Any) -> None:
+    """Keep aiohttp from sending a GET, PUT or DELETE again on a dropped connection; some are orders."""
+    if session is not None:
+        session._retry_connection = False  # there is no public switch

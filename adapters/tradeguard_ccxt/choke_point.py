@@ -72,6 +72,8 @@ async def _attempt(exchange: Any, request: Request, send: Callable[[], Any]) -> 
     try:
         result = await answer_of(send())
         guard.attempt_succeeded(request, result)
+    except ccxt.InvalidProxySettings:  # found out before the connection: it says nothing of the exchange
+        raise
     except ccxt.BaseError as error:
         if guard.wants_resync(request, error):
             await answer_of(exchange.load_time_difference())

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import ccxt
 from ccxt.base.exchange import BaseExchange
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_ccxt.flavours import run_now
 from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
 
-__all__ = ["Runner", "exchange_class", "guarded_methods"]
+__all__ = ["Runner", "exchange_class", "family", "guarded_methods", "mirror_name", "whereabouts"]
 
 Runner = Callable[
     [Any, Operation, Callable[..., Any], str | None, tuple[Any, ...], dict[str, Any]],
@@ -56,6 +54,29 @@ def exchange_class(exchange: str | type, module: str = "ccxt") -> type:
     )
 
 
+def mirror_name(module: str) -> str:
+    """Return the name of the module that mirrors a module of ccxt."""
+    return module.replace("ccxt", "tradeguard_ccxt", 1)
+
+
+def family(cls: type) -> tuple[str, ...]:
+    """Return the names of the ccxt classes that a class is made from, most derived first."""
+    return tuple(base.__name__ for base in cls.__mro__ if base.__module__.startswith("ccxt."))
+
+
+def whereabouts(base: type, module: str) -> dict[str, str]:
+    """Return from where the guarded class of `base` can be imported; for a class of a user's that is nowhere.
+
+    Args:
+        base: an exchange class.
+        module: the module of ccxt of whose flavour it is.
+    """
+    name = str(base.__name__)
+    if getattr(importlib.import_module(module), name, None) is base:
+        return {"__module__": mirror_name(module), "__qualname__": name}
+    return {"__module__": base.__module__, "__qualname__": f"GuardedExchange.of({base.__qualname__})"}
+
+
 def guarded_methods(base: type, runners: dict[str, Runner], run: Runner) -> dict[str, Callable[..., Any]]:
     """Return a namespace that guards each unified method of `base`.
 
@@ -64,24 +85,12 @@ def guarded_methods(base: type, runners: dict[str, Runner], run: Runner) -> dict
         runners: for methods that have a protocol of their own.
         run: for all others.
     """
-    names = {name for name in dir(ccxt.Exchange) if is_unified(name)}
-    names |= {snake for snake in _advertised(base) if is_unified(snake)}
     methods: dict[str, Callable[..., Any]] = {}
-    for name in sorted(names):
+    for name in filter(is_unified, dir(base)):
         original = getattr(base, name, None)
         if callable(original) and hasattr(original, "__code__"):
             methods[name] = _guarded(operation_of(name), original, runners.get(name), run)
     return methods
-
-
-def _advertised(base: type) -> set[str]:
-    """Return the snake_case names of the unified methods that an exchange has beyond ccxt's base class."""
-    return {name for name in dir(base) if not hasattr(ccxt.Exchange, name)} & _unified_names()
-
-
-@functools.cache
-def _unified_names() -> frozenset[str]:
-    return frozenset(re.sub(r"(?!^)([A-Z]+)", r"_\1", name).lower() for name in ccxt.Exchange().has)
 
 
 def _guarded(

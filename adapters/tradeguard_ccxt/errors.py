@@ -15,13 +15,15 @@ The errors of order safety have ccxt bases too, chosen for what a bot's own retr
     TradingRestrictedError   ccxt.OperationRejected
     CircuitOpenError         ccxt.ExchangeNotAvailable
     CallTimeoutError         ccxt.RequestTimeout
+
+The plain ones are here as well: in the mirror of ccxt, this module stands where `ccxt.errors` does.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import ccxt
 
@@ -50,6 +52,12 @@ __all__ = [
     "guarded_error_class",
     "redact_chain",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        return getattr(ccxt.errors, name)
 
 
 class GuardedError:

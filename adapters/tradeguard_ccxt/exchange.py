@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.orders import declare
@@ -18,11 +18,12 @@ from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
-from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
+from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, whereabouts
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.doubts import resolve_in_background
 from tradeguard_ccxt.edits import edit_order
 from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
+from tradeguard_ccxt.markets import fetch_what_rarely_changes, load_markets
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import close_position, create_order
@@ -70,10 +71,10 @@ class GuardedExchange:
         *args: Any,
         guard: GuardConfig | None = None,
         **kwargs: Any,
-    ) -> GuardedExchange:
+    ) -> Self:
         """Make an instance of the guarded class of `exchange`; what else a subclass takes is its own affair."""
         target = cls.of(exchange) if cls in _FACADES else cls
-        return object.__new__(target)
+        return cast("Self", object.__new__(target))
 
     def __init__(
         self,
@@ -82,8 +83,8 @@ class GuardedExchange:
         *,
         guard: GuardConfig | None = None,
     ) -> None:
-        # `GuardedExchange("binance", {...})` and `binance({...})` both end here.
-        given = config if isinstance(exchange, str | type) else exchange
+        # `GuardedExchange("binance", {...})`, `binance({...})` and `binance(config={...})` all end here.
+        given = config if exchange is None or isinstance(exchange, str | type) else exchange
         settings = dict(given or {})
         configured = settings.pop("guard", None)
         chosen = configured if guard is None else guard
@@ -193,7 +194,7 @@ class GuardedExchange:
         """Note status and headers of the answer; ccxt's errors carry neither."""
         request = REQUEST.get()
         if request is not None:
-            request.wire.answered(code, headers)
+            parts_of(self).guard.received(request, code, headers)
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
 
     def handle_option_integer_and_params(
@@ -213,7 +214,7 @@ class GuardedExchange:
     # -- copies -----------------------------------------------------------------------------------------------
 
     def _guard_by(self, exchange_id: str, config: GuardConfig) -> None:
-        guard = ExchangeGuard(exchange_id, config)
+        guard = ExchangeGuard(exchange_id, config, self)
         is_async = isinstance(self, AsyncMixin)
         flavour: Flavour = Asynchronous(guard.clock) if is_async else Synchronous(guard.clock)
         self._guard_parts = Parts(guard, OrderDesk(self, guard, resolve_in_background), flavour)
@@ -266,6 +267,9 @@ _RUNNERS: dict[str, Runner] = {
     "create_order": create_order,
     "create_orders": create_orders,
     "edit_order": edit_order,
+    "fetch_currencies": fetch_what_rarely_changes,
+    "fetch_markets": fetch_what_rarely_changes,
+    "load_markets": load_markets,
 }
 """The flows of those methods that have a protocol of their own."""
 
@@ -279,12 +283,13 @@ def _plain_class(cls: type) -> Any:
 def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
         return cast("type[GuardedExchange]", base)
+    mixin, facade = _front(base)
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
-    namespace |= {"__module__": "tradeguard_ccxt", "__qualname__": base.__name__, "__doc__": base.__doc__}
-    return type(base.__name__, (*_front(base), base), namespace)
+    namespace |= {"__doc__": base.__doc__, **whereabouts(base, facade._ccxt_module)}
+    return type(base.__name__, (mixin, facade, base), namespace)
 
 
-def _front(base: Any) -> tuple[type, type]:
+def _front(base: Any) -> tuple[type, type[GuardedExchange]]:
     """Return the mixin and the facade of the flavour that `base` is of."""
     if base.synchronous:
         return SyncMixin, GuardedExchange

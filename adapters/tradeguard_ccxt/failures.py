@@ -35,7 +35,7 @@ class Answer:
 
     Attributes:
         status: HTTP status.
-        headers: the answer's headers; a mapping that minds no case, or one with lower-case names.
+        headers: the answer's headers, by their names in lower case.
     """
 
     status: int

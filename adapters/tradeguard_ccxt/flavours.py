@@ -140,6 +140,7 @@ class Asynchronous:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
         self._repeating: asyncio.Task[None] | None = None
@@ -147,7 +148,9 @@ class Asynchronous:
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
         """Enter the part of a flow that only one task may be in."""
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if self._loop is not loop:  # a lock belongs to the loop on which it was waited for
+            self._loop, self._lock, self._owner = loop, asyncio.Lock(), None
         if self._owner is task:
             yield False
             return

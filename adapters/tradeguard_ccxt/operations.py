@@ -1,8 +1,9 @@
 """What a call means: read or write, and whose circuit it runs on.
 
-HTTP verbs lie: 41 exchanges read by POST and a few write by GET. So the unified operation decides. It is set in a
-context variable when a unified method is entered. The outermost operation names the call (in errors, statistics
-and the cache); the innermost one decides how its requests may be treated, since `create_order` may load markets.
+HTTP verbs lie: 41 exchanges read by POST and a few write by GET. So the unified operation decides; for calls outside
+one, `endpoint_kinds` knows the endpoints that are not what they look like. The operation is set in a context variable
+when a unified method is entered. The outermost operation names the call (in errors, statistics and the cache); the
+innermost one decides how its requests may be treated, since `create_order` may load markets.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from tradeguard_ccxt.endpoint_kinds import endpoint_key, told_kind
+from tradeguard_ccxt.operation_kinds import (
+    IDEMPOTENT_WRITES,
+    NO_OPERATIONS,
+    READS,
+    SIGN_INS,
+    STREAMS,
+    WRITES,
+)
+
 __all__ = [
     "CURRENT",
     "Circuit",
@@ -24,6 +35,7 @@ __all__ = [
     "implicit_operation",
     "is_unified",
     "kind_of",
+    "looks_like_a_write",
     "operation_of",
 ]
 
@@ -86,33 +98,20 @@ def entered_on(exchange: object) -> Entered | None:
     return entered if entered is not None and entered.exchange is exchange else None
 
 
-_READS = ("fetch_", "load_", "watch_", "un_watch_")
-_IDEMPOTENT = (
-    "cancel_",
-    "set_leverage",
-    "set_margin_mode",
-    "set_position_mode",
-    "set_margin",
-)
-_WRITES = (
+# What a name that only a newer ccxt has is taken for.
+_READING = ("fetch_", "load_", "watch_", "un_watch_")
+_REPEATABLE = ("cancel_", "set_leverage", "set_margin", "set_position_mode")
+_WRITING = (
     "create_", "edit_", "borrow_", "repay_", "add_margin", "reduce_margin", "close_position", "close_all_positions",
     "withdraw", "transfer", "deposit",
 )  # fmt: skip
-# Methods of those names that build, parse or configure, and ask the exchange nothing.
-_LOCAL = frozenset(
-    {
-        "create_ccxt_trade_id", "create_expired_option_market", "create_ohlcv_object", "create_safe_dictionary",
-        "fetch_paginated_call_cursor", "fetch_paginated_call_deterministic", "fetch_paginated_call_dynamic",
-        "fetch_paginated_call_incremental", "fetch_web_endpoint", "load_dydx_protos", "load_lighter_library",
-        "load_lighter_library_helper",
-    }
-)  # fmt: skip
 _ACCOUNT = re.compile(
     r"balance|order(?!_book)|my_|position|ledger|deposit|withdraw|transfer|account|leverage(?!_tiers)|trading_fee"
-    r"|borrow_interest|transaction|margin_mode|margin_adjustment|funding_history|convert_trade|portfolio"
+    r"|borrow_interest|transaction|margin_mode|margin_adjustment|funding_history|convert_trade|portfolio|api_key|asset_history"
+    r"|builder|estimate_tx|gift_code|migration|nonce|standard_tier|unified|is_uta|uta_balance|wallet_history"
 )
-# Outside a unified operation a GET is believed to be a read unless its path says otherwise (deribit, for one, places
-# orders by GET). A read wrongly taken for a write is merely not retried.
+# Of endpoints outside the unified API that no table knows, a GET is believed to be a read unless its path says
+# otherwise. A read wrongly taken for a write is merely not retried.
 _WRITING_PATH = re.compile(
     r"(?i)(^|[/_.-])(buy|sell|edit|cancel|close|create|place|submit|add|remove|delete|set|change|toggle|update|reset|enable"
     r"|disable|transfer|withdraw|broadcast|replace|batchcancelreplace|liquidate|redeem|subscribe|apply|verify|execute)"
@@ -121,13 +120,17 @@ _WRITING_PATH = re.compile(
 
 def kind_of(name: str) -> Kind | None:
     """Return the kind of a method by its snake_case name; None for one that is no operation."""
-    if name in _LOCAL:
+    if name in NO_OPERATIONS:
         return None
-    if name.startswith(_READS):
-        return Kind.READ
-    if name.startswith(_IDEMPOTENT):
+    if name in WRITES:
+        return Kind.WRITE
+    if name in IDEMPOTENT_WRITES or name in SIGN_INS:
         return Kind.IDEMPOTENT_WRITE
-    return Kind.WRITE if name.startswith(_WRITES) else None
+    if name in READS or name in STREAMS or name.startswith(_READING):
+        return Kind.READ
+    if name.startswith(_REPEATABLE):
+        return Kind.IDEMPOTENT_WRITE
+    return Kind.WRITE if name.startswith(_WRITING) else None
 
 
 def is_unified(name: str) -> bool:
@@ -145,15 +148,31 @@ def operation_of(name: str) -> Operation:
     if kind is None:
         raise KeyError(name)
     if kind is not Kind.READ:
-        return Operation(name, kind, Circuit.TRADING)
+        return Operation(name, kind, Circuit.ACCOUNT if name in SIGN_INS else Circuit.TRADING)
     return Operation(name, kind, Circuit.ACCOUNT if _ACCOUNT.search(name) else Circuit.MARKET_DATA)
 
 
-def implicit_operation(path: str, api: str | Sequence[str], method: str) -> Operation:
-    """Return what an endpoint that is called outside a unified method is taken for, on the cautious side."""
-    sections = [api] if isinstance(api, str) else [str(section) for section in api]
-    private = any("private" in section.lower() or section.lower().startswith("sapi") for section in sections)
-    name = f"{method.upper()} {path}"
-    if method.upper() != "GET" or _WRITING_PATH.search(path):
+def looks_like_a_write(path: str) -> bool:
+    """Whether the path of a GET says that it changes something."""
+    return _WRITING_PATH.search(path) is not None
+
+
+def implicit_operation(
+    path: str, api: str | Sequence[str], method: str, family: Sequence[str] = ()
+) -> Operation:
+    """Return what an endpoint that is called outside a unified method is taken for, on the cautious side.
+
+    Args:
+        path: of the endpoint.
+        api: the section, or sections, of the API that it belongs to.
+        method: the HTTP verb.
+        family: the names of the exchange's class and of those that it inherits from, most derived first.
+    """
+    key = section, verb, _ = endpoint_key(path, api, method)
+    name = f"{verb} {path}"
+    told = told_kind(family, key)
+    is_read = told == Kind.READ if told is not None else verb == "GET" and not looks_like_a_write(path)
+    if not is_read:
         return Operation(name, Kind.WRITE, Circuit.TRADING)
+    private = "private" in section.lower() or any(s.startswith("sapi") for s in section.lower().split("."))
     return Operation(name, Kind.READ, Circuit.ACCOUNT if private else Circuit.MARKET_DATA)

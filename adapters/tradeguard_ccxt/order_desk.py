@@ -307,7 +307,8 @@ class OrderDesk:
 
 
 def _as_guarded(error: BaseException, context: Mapping[str, Any]) -> BaseException:
-    return guarded_error(error, context) if isinstance(error, ccxt.BaseError) else error
+    is_guarded = isinstance(error, ccxt.BaseError) and not isinstance(error, ccxt.InvalidProxySettings)
+    return guarded_error(error, context) if is_guarded else error
 
 
 def _what(intent: OrderIntent) -> str:

@@ -120,11 +120,10 @@ class OrderPlacer:
         """Place one order exactly once; the arguments are those of `create_order`."""
         ticket = await self.ticket(symbol, type, side, amount, price, params)
         await self.admit([ticket])
-        intent = ticket.intent
 
-        def send() -> Any:
-            arguments = (intent.symbol, intent.type, intent.side, ticket.amount_sent, intent.price)
-            return original(self._exchange, *arguments, ticket.params_at(self._guard.clock.time()))
+        def send() -> Any:  # as the caller gave it: an exchange may write 1 and 1.0 out differently
+            params = ticket.params_at(self._guard.clock.time())
+            return original(self._exchange, symbol, type, side, amount, price, params)
 
         return await self.submit(ticket, send)
 
@@ -139,7 +138,9 @@ class OrderPlacer:
         operation: str = "create_order",
     ) -> OrderTicket:
         """Write out one order."""
-        await answer_of(self._exchange.load_markets())
+        reduces = params is not None and params.get("reduceOnly") in (True, "true")
+        if not (reduces and self._exchange.markets):  # a way out does not wait for fresh markets
+            await answer_of(self._exchange.load_markets())
         return self._desk.tickets.write(
             symbol,
             order_type,

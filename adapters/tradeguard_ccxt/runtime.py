@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import ccxt
@@ -22,12 +21,18 @@ from tradeguard.exceptions import CircuitBreakerOpenError
 from tradeguard.fallback_cache import FallbackCache
 from tradeguard.guard import Guard
 from tradeguard.orders import Interlock, InterlockState
+from tradeguard_ccxt.bans import Bans, host_of
+from tradeguard_ccxt.budgets import seconds_to_ease
+from tradeguard_ccxt.classes import family
 from tradeguard_ccxt.config import GuardConfig
+from tradeguard_ccxt.drift import ClockDrift
+from tradeguard_ccxt.endpoint_kinds import endpoint_key
 from tradeguard_ccxt.errors import CircuitOpenError, guarded_error
 from tradeguard_ccxt.failures import Failure, FailureKind, classify
 from tradeguard_ccxt.operations import Circuit, Entered, Kind, Operation, implicit_operation
 from tradeguard_ccxt.pauses import Pauses
 from tradeguard_ccxt.reporting import RequestReports
+from tradeguard_ccxt.request import REQUEST, Request
 from tradeguard_ccxt.stale import StaleDict, StaleList, as_stale
 from tradeguard_ccxt.statistics import Tally
 from tradeguard_ccxt.wire import ORDER_WIRE, SendWindowMissedError, Wire
@@ -51,40 +56,28 @@ _NO_CONTENT = 204
 _RETRIED = frozenset({FailureKind.SICK, FailureKind.LIMIT, FailureKind.BAN, FailureKind.MAINTENANCE})
 
 
-class Request:
-    """One pass through `fetch2`, with all its attempts."""
-
-    __slots__ = ("attempts", "began", "name", "operation", "resynced", "symbol", "wire")
-
-    def __init__(self, operation: Operation, name: str, symbol: str | None, began: float) -> None:
-        self.began = began
-        self.operation = operation
-        self.name = name
-        self.symbol = symbol
-        self.attempts = 0
-        self.resynced = False
-        self.wire = Wire()
-
-
-REQUEST: ContextVar[Request | None] = ContextVar("tradeguard_ccxt_request", default=None)
-"""The request that is under way in this context."""
-
-
 class ExchangeGuard:
     """What guards one exchange instance.
 
     Args:
         exchange_id: ccxt id of the exchange.
         config: how it is guarded.
+        exchange: the instance.
     """
 
-    def __init__(self, exchange_id: str, config: GuardConfig) -> None:
+    def __init__(self, exchange_id: str, config: GuardConfig, exchange: Any) -> None:
         self.exchange_id = exchange_id
+        self._exchange = exchange
+        self._family = family(type(exchange))
+        self._ease_until = 0.0
+        self.markets_due = 0.0  # monotonic: when stale markets are to be asked for again
         self.config = config
         self.clock: Clock = SYSTEM_CLOCK if config.clock is None else config.clock
         self.monitor = ErrorMonitor(clock=self.clock) if config.monitor is None else config.monitor
         self.interlock = Interlock(clock=self.clock)
         self.pauses = Pauses(self.clock)
+        self.bans = Bans.by(self.clock)
+        self.drift = ClockDrift()
         self.cache = FallbackCache(clock=self.clock)
         self.tally = Tally()
         breaker = _breaker_config(config.breaker)
@@ -117,13 +110,12 @@ class ExchangeGuard:
 
     def request(self, path: str, api: str | Sequence[str], method: str, entered: Entered | None) -> Request:
         """Begin a request: find out what it means, within the operation that was entered, if any."""
+        section, began = endpoint_key(path, api, method)[0], self.clock.monotonic()
         if entered is None:
-            operation = implicit_operation(path, api, method)
-            request = Request(operation, operation.name, None, self.clock.monotonic())
+            operation = implicit_operation(path, api, method, self._family)
+            request = Request(operation, operation.name, None, began, section)
         else:
-            request = Request(
-                entered.innermost, entered.outermost.name, entered.symbol, self.clock.monotonic()
-            )
+            request = Request(entered.innermost, entered.outermost.name, entered.symbol, began, section)
         order_wire = ORDER_WIRE.get()
         if order_wire is not None and entered is not None:
             order_wire.followed |= order_wire.sent
@@ -144,22 +136,48 @@ class ExchangeGuard:
             CircuitOpenError: the wait would outlast the deadline, or a write must not wait here.
         """
         circuit = request.operation.circuit
-        seconds = self.pauses.remaining(circuit)
-        if seconds <= 0:
-            return 0.0
+        seconds, cause = self.pauses.remaining(circuit), self.pauses.cause(circuit)
+        banned_for, ban = self.bans.longest(self._exchange, self.clock.monotonic())
+        if banned_for > seconds:  # another instance was told
+            seconds, cause = banned_for, ban
         left = self.config.deadline - (self.clock.monotonic() - request.began)
         bound = current_deadline()
         if bound is not None:
             left = min(left, bound.remaining())
+        if seconds <= 0:
+            return self._ease(request, left)
         if request.operation.kind is Kind.WRITE or seconds >= left:
             raise CircuitOpenError(
                 self.component(circuit),
                 seconds,
-                self.pauses.cause(circuit),
+                cause,
                 message=f"{self.exchange_id} asked for a pause of its {circuit} traffic; {seconds:.1f} s are left",
                 **self.context(request),
             )
         return seconds
+
+    def _ease(self, request: Request, left: float) -> float:
+        """Return for how many seconds a read waits for a new budget of weight, where its deadline allows that."""
+        seconds = self._ease_until - self.clock.monotonic()
+        return seconds if request.operation.kind is Kind.READ and 0 < seconds < left else 0.0
+
+    def sending(self, request: Request, url: str) -> None:
+        """Take note of a signed request that is handed to the transport."""
+        request.wire.sent = True
+        request.host = host_of(url)
+        request.asked_at = self.clock.time()
+
+    def received(self, request: Request, status: int, headers: Mapping[str, str]) -> None:
+        """Take note of the HTTP answer: what it says of our clock, and of the weight that is left."""
+        request.wire.answered(status, headers)
+        answer, now = request.wire.answer, self.clock.time()
+        if answer is None:
+            return
+        self.drift.observe(answer, request.asked_at, now)
+        ease = seconds_to_ease(self._family, request.section, answer, now)
+        if ease > 0:
+            self._ease_until = self.clock.monotonic() + ease
+            self.tally.add("eased")
 
     def begin_attempt(self, request: Request) -> None:
         """Count an attempt that is about to start."""
@@ -179,6 +197,7 @@ class ExchangeGuard:
         ):
             return False
         request.resynced = True
+        self.tally.add("resyncs")
         return True
 
     def attempt_failed(
@@ -189,13 +208,13 @@ class ExchangeGuard:
         guarded = guarded_error(error, self.context(request), secrets=secrets)
         if failure.kind is not FailureKind.CIRCUIT:
             guarded.http_status = request.wire.status
-            guarded.retry_after = self._pause(request.operation.circuit, failure, guarded)
+            guarded.retry_after = self._pause(request, failure, guarded)
         _logger.debug(
             "%s %s: attempt %d on the %s circuit failed (%s, HTTP %s): %s",
             self.exchange_id, request.name, request.attempts, request.operation.circuit,
             failure.kind, request.wire.status, guarded,
         )  # fmt: skip
-        if failure.kind is FailureKind.AUTHENTICATION and self._restricts("authentication"):
+        if failure.kind is FailureKind.AUTHENTICATION and self.restricts("authentication"):
             self.interlock.restrict(
                 "authentication",
                 InterlockState.HALTED,
@@ -246,11 +265,12 @@ class ExchangeGuard:
             "attempts": request.attempts,
         }
 
-    def _pause(self, circuit: Circuit, failure: Failure, error: BaseException) -> float | None:
+    def _pause(self, request: Request, failure: Failure, error: BaseException) -> float | None:
         """Let traffic rest where the failure asks for it; returns the seconds to wait, or None."""
+        circuit = (request.operation.circuit,)
         defaults = {
-            FailureKind.LIMIT: (self.config.limit_pause, (circuit,)),
-            FailureKind.MAINTENANCE: (self.config.maintenance_pause, (circuit,)),
+            FailureKind.LIMIT: (self.config.limit_pause, circuit),
+            FailureKind.MAINTENANCE: (self.config.maintenance_pause, circuit),
             FailureKind.BAN: (self.config.ban_pause, tuple(Circuit)),
         }
         if failure.kind not in defaults:
@@ -258,6 +278,8 @@ class ExchangeGuard:
         default, circuits = defaults[failure.kind]
         seconds = default if failure.retry_after is None else failure.retry_after
         self.pauses.pause(seconds, error, *circuits)
+        if failure.kind is FailureKind.BAN and request.host is not None:
+            self.bans.add(request.host, seconds, self.clock.monotonic(), str(error))
         self.tally.add(f"{failure.kind}s" if failure.kind is not FailureKind.MAINTENANCE else "maintenances")
         return seconds
 
@@ -266,7 +288,8 @@ class ExchangeGuard:
             return False
         return classify(error, None, self.clock.time()).kind in _RETRIED
 
-    def _restricts(self, cause: str) -> bool:
+    def restricts(self, cause: str) -> bool:
+        """Whether this cause may restrict trading."""
         return bool(self.config.interlock.get(cause, True))
 
     # -- results and fallbacks --------------------------------------------------------------------------------
@@ -278,7 +301,7 @@ class ExchangeGuard:
 
     def distrust(self, symbols: Sequence[str], age: float) -> None:
         """Let no entry be made on market data of `symbols` that is `age` seconds old."""
-        if not self._restricts("stale_data"):
+        if not self.restricts("stale_data"):
             return
         for symbol in symbols:
             self.interlock.restrict(
@@ -314,7 +337,11 @@ class ExchangeGuard:
     def statistics(self) -> dict[str, Any]:
         """Return calls, retries, fallbacks, limits and circuits."""
         counts = self.tally.read("calls", "attempts", "retries", "fallbacks", "failures")
-        counts["limits"] = self.tally.read("limits", "bans", "maintenances")
+        counts["limits"] = self.tally.read("limits", "bans", "maintenances", "eased")
+        counts["limits"]["banned_for"] = round(
+            self.bans.longest(self._exchange, self.clock.monotonic())[0], 3
+        )
+        counts["clock"] = self.drift.read() | self.tally.read("resyncs")
         counts["circuits"] = {
             str(circuit): {
                 "state": str(breaker.get_state().value),

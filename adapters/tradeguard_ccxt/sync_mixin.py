@@ -45,12 +45,12 @@ class SyncMixin:
         send = functools.partial(super().fetch2, *arguments)  # type: ignore[misc]
         return run_now(guarded_request(self, path, api, method, send))
 
-    def fetch(self, *args: Any, **kwargs: Any) -> Any:
+    def fetch(self, url: str, *args: Any, **kwargs: Any) -> Any:
         """Hand a signed request to the transport."""
         request = REQUEST.get()
         if request is not None:
-            request.wire.sent = True
-        return super().fetch(*args, **kwargs)  # type: ignore[misc]
+            parts_of(self).guard.sending(request, url)
+        return super().fetch(url, *args, **kwargs)  # type: ignore[misc]
 
     def throttle(self, cost: Any = None) -> None:
         """Wait for the rate limit; ccxt's own reckoning is not safe for threads."""

@@ -61,8 +61,10 @@ class Wire:
         Raises:
             SendWindowMissedError: it is too late; nothing was sent.
         """
-        late = 0.0 if self.sign_by is None else self.now() - self.sign_by
-        if late > 0:
+        if self.sign_by is None:
+            return
+        late = self.now() - self.sign_by
+        if late >= 0:  # at that very moment a recovery may already prove that it is not there
             raise SendWindowMissedError(
                 f"the order was not signed within its window ({late:.3f} s late); nothing was sent"
             )
@@ -90,8 +92,8 @@ class Wire:
                 )
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Note the HTTP answer."""
-        self.answer = Answer(status, headers)
+        """Note the HTTP answer; asynchronous ccxt hands headers on as the exchange spells them."""
+        self.answer = Answer(status, {name.lower(): value for name, value in headers.items()})
 
 
 ORDER_WIRE: ContextVar[Wire | None] = ContextVar("tradeguard_ccxt_order_wire", default=None)

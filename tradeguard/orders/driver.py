@@ -76,7 +76,8 @@ class JournalWriter:
         """Write `record`.
 
         Returns:
-            None to go on, or how the intent ended where another process has resolved it meanwhile.
+            None to go on; or how the intent stands where another process has resolved it meanwhile, or where what
+            binds only once it is written could not be.
 
         Raises:
             JournalError: it had to be durable before a send, and is not; nothing was sent.
@@ -95,7 +96,7 @@ class JournalWriter:
         except Exception as error:
             if record.before_send:
                 raise
-            self._on_unrecorded(intent, error)
+            return self._unwritten(record, error, record.expected)
         return None
 
     def _overtaken(self, record: Record, conflict: JournalConflictError) -> Resolution | None:
@@ -106,15 +107,20 @@ class JournalWriter:
         except Exception as error:
             if record.before_send:
                 raise
-            self._on_unrecorded(intent, error)
-            return None
+            return self._unwritten(record, error, record.expected)
         # Sent again by its owner: what was found out here is about a former send, and proves nothing.
         outdated = stored is not None and stored.attempts > intent.attempts
         if stored is not None and (outdated or not stored.status.is_open):
             return Resolution(intent=stored, error=conflict, looked_up=True)
         if record.before_send:
             raise conflict
-        self._on_unrecorded(intent, conflict)
+        return self._unwritten(record, conflict, stored)
+
+    def _unwritten(self, record: Record, error: Exception, stands: OrderIntent | None) -> Resolution | None:
+        """Return None to go on with what could not be written, or how the intent stands where that would bind."""
+        self._on_unrecorded(record.intent, error)
+        if record.binding and stands is not None:
+            return Resolution(intent=stands, error=error, looked_up=True)
         return None
 
 

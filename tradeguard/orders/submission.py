@@ -91,11 +91,15 @@ class SubmissionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Make the intent durable. Before a send a failure must stop the submission; afterwards it must not."""
+    """Make the intent durable. Before a send a failure must stop the submission; afterwards it must not.
+
+    What is `binding` holds only once it is written: until then, another process may still send the order.
+    """
 
     intent: OrderIntent
     expected: OrderIntent | None
     before_send: bool
+    binding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,15 @@ class _Submission:
         self.error: BaseException | None = None
         self.resent = False
 
-    def record(self, status: IntentStatus, *, before_send: bool = False, **changes: Any) -> Record:
+    def record(
+        self, status: IntentStatus, *, before_send: bool = False, binding: bool = False, **changes: Any
+    ) -> Record:
         if "error" not in changes and not before_send and self.error is not None:
             changes["error"] = self.describe(self.error)
         expected = self.stored
         updated = datetime.fromtimestamp(self.now(), UTC)
         self.intent = self.stored = self.intent.replace(status=status, updated_at=updated, **changes)
-        return Record(self.intent, expected, before_send)
+        return Record(self.intent, expected, before_send, binding)
 
     def end(self, order: Mapping[str, Any] | None = None, *, looked_up: bool = False) -> Resolution:
         return Resolution(
@@ -335,7 +341,7 @@ def resolve(
         proof_at = min(proof_at, now() + max(whole, 0.0) + policy.visibility_lag)
     seen = yield from _look_until_known(run, proof_at=proof_at)
     if seen.order is None:
-        yield run.record(IntentStatus.ABSENT if seen.absent else IntentStatus.UNKNOWN)
+        yield run.record(IntentStatus.ABSENT if seen.absent else IntentStatus.UNKNOWN, binding=seen.absent)
     return run.end(seen.order, looked_up=True)
 
 
