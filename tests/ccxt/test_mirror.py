@@ -196,6 +196,25 @@ def test_camel_case_names_are_guarded_too(pair: Pair) -> None:
         assert getattr(made, camel).__func__ is not getattr(pair.plain.binance, snake)
 
 
+async def test_what_a_users_class_has_beyond_ccxt_is_left_alone(server: SimulatedExchange) -> None:
+    class Own(ccxt.async_support.binance):  # type: ignore[misc]
+        def fetch_ticker(self, symbol: str, params: Any = {}) -> Any:  # noqa: B006 - gives the coroutine of another
+            return super().fetch_ticker(symbol, params)
+
+        def create_report(self, title: str) -> str:
+            return f"report: {title}"
+
+        def fetch_in_turn(self, *symbols: str) -> Iterator[Any]:
+            return (self.fetch_ticker(symbol) for symbol in symbols)
+
+    made: Any = tradeguard_ccxt.GuardedExchange(Own, server.ccxt_config(timeout_on_exit=0))
+    assert made.create_report("x") == "report: x"
+    assert [(await ticker)["symbol"] for ticker in made.fetch_in_turn("ETH/BTC")] == ["ETH/BTC"]
+    assert (await made.fetchTicker("ETH/BTC"))["symbol"] == "ETH/BTC"
+    assert made.guard_statistics()["calls"] == 2
+    await made.close()
+
+
 def test_a_proxy_and_verbose_output_are_those_of_ccxt(
     server: SimulatedExchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
