@@ -71,7 +71,12 @@ def exceptions_of(cls: type) -> Iterator[Row]:
 def reached_by(cls: type) -> Mapping[tuple[str, str, str], set[Kind]]:
     """Return the endpoints that a class's operations come to, with the kinds of these; a write is a write."""
     methods = dict(coroutines(cls))
-    endpoints = {name: entry for name, entry in _attributes(cls) if isinstance(entry, Entry)}
+    endpoints = {  # an instance that was made has set some anew, as functions
+        name: value
+        for c in reversed(cls.__mro__)
+        for name, value in vars(c).items()
+        if isinstance(value, Entry)
+    }
     snake = {_camel(name): name for name in methods}
     reached: dict[tuple[str, str, str], set[Kind]] = defaultdict(set)
     for operation in methods:

@@ -11,7 +11,8 @@ from typing import Any
 from ccxt.base.exchange import BaseExchange
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard_ccxt.flavours import run_now
+from tradeguard_ccxt.flavours import answer_of, run_now
+from tradeguard_ccxt.operation_kinds import OPERATIONS
 from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
 
 __all__ = ["Runner", "exchange_class", "family", "guarded_methods", "mirror_name", "whereabouts"]
@@ -77,24 +78,34 @@ def whereabouts(base: type, module: str) -> dict[str, str]:
     return {"__module__": base.__module__, "__qualname__": f"GuardedExchange.of({base.__qualname__})"}
 
 
-def guarded_methods(base: type, runners: dict[str, Runner], run: Runner) -> dict[str, Callable[..., Any]]:
-    """Return a namespace that guards each unified method of `base`.
+def guarded_methods(base: Any, runners: dict[str, Runner], run: Runner) -> dict[str, Callable[..., Any]]:
+    """Return a namespace that guards each operation of `base`.
+
+    What a user's class has beyond ccxt is the user's own affair, whatever its name.
 
     Args:
-        base: a ccxt exchange class.
+        base: a ccxt exchange class, or a user's made from one.
         runners: for methods that have a protocol of their own.
         run: for all others.
     """
     methods: dict[str, Callable[..., Any]] = {}
     for name in filter(is_unified, dir(base)):
         original = getattr(base, name, None)
-        if callable(original) and hasattr(original, "__code__"):
-            methods[name] = _guarded(operation_of(name), original, runners.get(name), run)
+        is_ours = name in OPERATIONS or getattr(original, "__module__", "").startswith("ccxt.")
+        if is_ours and callable(original) and hasattr(original, "__code__"):
+            methods[name] = _guarded(
+                operation_of(name), original, runners.get(name), run, is_synchronous=base.synchronous
+            )
     return methods
 
 
 def _guarded(
-    operation: Operation, original: Callable[..., Any], protocol: Runner | None, run: Runner
+    operation: Operation,
+    original: Callable[..., Any],
+    protocol: Runner | None,
+    run: Runner,
+    *,
+    is_synchronous: bool,
 ) -> Callable[..., Any]:
     arguments = original.__code__.co_varnames[1 : original.__code__.co_argcount]
     position = arguments.index("symbol") if "symbol" in arguments else None
@@ -117,7 +128,7 @@ def _guarded(
         nested = Entered(exchange, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
         return nested, symbol, protocol
 
-    if inspect.iscoroutinefunction(original):
+    if inspect.iscoroutinefunction(original) or not is_synchronous:
 
         @functools.wraps(original)
         async def method_async(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -125,7 +136,7 @@ def _guarded(
             token = CURRENT.set(running)
             try:
                 if runner is None:
-                    return await original(self, *args, **kwargs)
+                    return await answer_of(original(self, *args, **kwargs))
                 return await runner(self, operation, original, symbol, args, kwargs)
             finally:
                 CURRENT.reset(token)

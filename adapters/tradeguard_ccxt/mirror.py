@@ -38,6 +38,10 @@ def mirror(
         if (name.startswith("__") and name not in _TOLD) or not hasattr(module, name):
             raise AttributeError(f"module {mirroring!r} has no attribute {name!r}", name=name)
         value = getattr(module, name)
+        if isinstance(value, types.ModuleType) and hasattr(value, "exchanges"):
+            raise AttributeError(
+                f"the exchanges of {value.__name__} are not guarded; import it from ccxt", name=name
+            )
         return facade.of(value) if name in module.exchanges else value
 
     def names() -> list[str]:

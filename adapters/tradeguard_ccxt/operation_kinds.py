@@ -6,7 +6,7 @@ that a new ccxt with a method that is not known here does not pass.
 
 from __future__ import annotations
 
-__all__ = ["IDEMPOTENT_WRITES", "NO_OPERATIONS", "READS", "SIGN_INS", "STREAMS", "WRITES"]
+__all__ = ["IDEMPOTENT_WRITES", "NO_OPERATIONS", "OPERATIONS", "READS", "SIGN_INS", "STREAMS", "WRITES"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -184,3 +184,6 @@ NO_OPERATIONS = _names(
     """
 )
 """Parts of operations, plumbing, and methods that ask the exchange nothing; the operation around them counts."""
+
+OPERATIONS = READS | STREAMS | SIGN_INS | IDEMPOTENT_WRITES | WRITES
+"""Whatever asks the exchange something."""

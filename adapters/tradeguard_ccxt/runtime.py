@@ -140,6 +140,8 @@ class ExchangeGuard:
         banned_for, ban = self.bans.longest(self._exchange, self.clock.monotonic())
         if banned_for > seconds:  # another instance was told
             seconds, cause = banned_for, ban
+        if seconds <= 0 and self._ease_until <= 0:
+            return 0.0
         left = self.config.deadline - (self.clock.monotonic() - request.began)
         bound = current_deadline()
         if bound is not None:
@@ -171,7 +173,7 @@ class ExchangeGuard:
         """Take note of the HTTP answer: what it says of our clock, and of the weight that is left."""
         request.wire.answered(status, headers)
         answer, now = request.wire.answer, self.clock.time()
-        if answer is None:
+        if answer is None or request.asked_at <= 0:
             return
         self.drift.observe(answer, request.asked_at, now)
         ease = seconds_to_ease(self._family, request.section, answer, now)

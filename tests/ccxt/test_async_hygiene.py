@@ -173,8 +173,10 @@ class Hasty:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.serving: list[Any] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.append(asyncio.current_task())
         answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
         with contextlib.suppress(asyncio.IncompleteReadError):
             for reply in (answer, b""):
@@ -206,6 +208,7 @@ async def test_a_request_on_a_connection_that_is_dropped_is_sent_once_for_each_a
     assert len(hasty.seen) == 1 + attempts
     await made.close()
     listener.close()
+    await asyncio.gather(*hasty.serving)
 
 
 class Canned(ccxt.async_support.binance):  # type: ignore[misc]
@@ -251,6 +254,7 @@ async def test_a_closed_instance_is_forgotten(server: SimulatedExchange, tmp_pat
         del made
     gc.collect()
     assert [ref() for ref in gone] == [None] * 6
+    server.pull_plug()  # it has seen that the connections are closed
 
 
 def test_those_who_wait_for_one_another_may_do_so_on_one_loop_after_another(clock: ManualClock) -> None:
@@ -284,3 +288,4 @@ def test_an_instance_may_be_opened_on_one_loop_after_another(
     for _ in range(2):
         asyncio.run(session())
     assert len(server.orders()) == 6
+    server.pull_plug()  # it has seen that the connections are closed

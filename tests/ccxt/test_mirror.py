@@ -66,7 +66,7 @@ def classes(pair: Pair) -> Iterator[tuple[Any, Any]]:
 
 
 def test_whatever_a_module_of_ccxt_has_its_mirror_has_too(pair: Pair) -> None:
-    names = {name for name in dir(pair.plain) if not name.startswith("_")} - {"test"}
+    names = {name for name in dir(pair.plain) if not name.startswith("_")} - {"prediction", "test"}
     assert names <= set(dir(pair.guarded))
     for name in sorted(names - {*pair.plain.exchanges, "async_support", "errors", "pro"}):
         assert getattr(pair.guarded, name) is getattr(pair.plain, name), name
@@ -194,6 +194,25 @@ def test_camel_case_names_are_guarded_too(pair: Pair) -> None:
     for camel, snake in (("createOrder", "create_order"), ("fetchOHLCV", "fetch_ohlcv")):
         assert getattr(made, camel).__func__ is getattr(type(made), snake)
         assert getattr(made, camel).__func__ is not getattr(pair.plain.binance, snake)
+
+
+async def test_what_a_users_class_has_beyond_ccxt_is_left_alone(server: SimulatedExchange) -> None:
+    class Own(ccxt.async_support.binance):  # type: ignore[misc]
+        def fetch_ticker(self, symbol: str, params: Any = {}) -> Any:  # noqa: B006 - gives the coroutine of another
+            return super().fetch_ticker(symbol, params)
+
+        def create_report(self, title: str) -> str:
+            return f"report: {title}"
+
+        def fetch_in_turn(self, *symbols: str) -> Iterator[Any]:
+            return (self.fetch_ticker(symbol) for symbol in symbols)
+
+    made: Any = tradeguard_ccxt.GuardedExchange(Own, server.ccxt_config(timeout_on_exit=0))
+    assert made.create_report("x") == "report: x"
+    assert [(await ticker)["symbol"] for ticker in made.fetch_in_turn("ETH/BTC")] == ["ETH/BTC"]
+    assert (await made.fetchTicker("ETH/BTC"))["symbol"] == "ETH/BTC"
+    assert made.guard_statistics()["calls"] == 2
+    await made.close()
 
 
 def test_a_proxy_and_verbose_output_are_those_of_ccxt(
