@@ -1,6 +1,7 @@
 """A local exchange to test bots with: Binance's spot protocol, a matching engine, markets and faults."""
 
 from tradeguard.simulator.audit import Audit
+from tradeguard.simulator.binance import SocketRecord
 from tradeguard.simulator.exchange import SimulatedExchange
 from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.faults import EndpointGroup, Fault, FaultKind, Phase
@@ -8,6 +9,7 @@ from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.orders import OrderRecord, OrderStatus, Trade
 from tradeguard.simulator.replay import ReplayMarket
 from tradeguard.simulator.request_log import RequestRecord
+from tradeguard.simulator.stream_faults import StreamFault, StreamFaultKind, StreamGroup
 from tradeguard.simulator.synthetic import SyntheticMarket
 
 __all__ = [
@@ -23,6 +25,10 @@ __all__ = [
     "ReplayMarket",
     "RequestRecord",
     "SimulatedExchange",
+    "SocketRecord",
+    "StreamFault",
+    "StreamFaultKind",
+    "StreamGroup",
     "SyntheticMarket",
     "Trade",
 ]

@@ -13,6 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
 from tradeguard.simulator.candles import ZERO, Print
+from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.filters import check_counts, check_filters
 from tradeguard.simulator.matching import Plan, plan_taking
@@ -44,7 +45,8 @@ class Engine:
         now_ms: int,
     ) -> None:
         self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
-        self.settlement = Settlement(self.books, maker_fee, taker_fee)
+        self.events = OrderEvents()
+        self.settlement = Settlement(self.books, maker_fee, taker_fee, self.events)
         self.ledger = self.settlement.ledger
         self.register = self.settlement.register
         self.now_ms = now_ms
@@ -76,8 +78,9 @@ class Engine:
         if request.type.is_stop:
             self.settlement.lock(order)
             book.stops.append(order)
+            self.events.tell(OrderEventKind.ACCEPTED, order, self.now_ms)
         else:
-            self._start(order, book)
+            self._start(order, book, OrderEventKind.ACCEPTED)
         self.register.add(order)
         self.settlement.tidy(order)
         return order
@@ -131,12 +134,13 @@ class Engine:
             raise EngineRejection(Reason.WOULD_TRIGGER)
         return order
 
-    def _start(self, order: Order, book: SymbolBook) -> None:
+    def _start(self, order: Order, book: SymbolBook, event: OrderEventKind) -> None:
         """Let an order work: trade at once what it can, and rest or expire with the rest."""
         request = order.request
         plan = self._plan(order, book)
         self.settlement.lock(order, plan.cost)
         order.working_ms = self.now_ms
+        self.events.tell(event, order, self.now_ms)
         for maker in plan.expiring:
             self.settlement.close(maker, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
         market = book.market(self.now_ms)
@@ -191,7 +195,7 @@ class Engine:
         """Let a stop order work."""
         order.updated_ms = self.now_ms
         try:
-            self._start(order, book)
+            self._start(order, book, OrderEventKind.TRIGGERED)
         except EngineRejection:
             # The price has run away from what was set aside: the exchange lets such an order expire.
             self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)

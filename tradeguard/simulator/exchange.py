@@ -25,7 +25,7 @@ from tradeguard.simulator.arguments import (
     seed_of,
 )
 from tradeguard.simulator.audit import Audit, audit_intents
-from tradeguard.simulator.binance import BinanceProtocol
+from tradeguard.simulator.binance import BinanceProtocol, SocketRecord, StreamHub
 from tradeguard.simulator.ccxt_config import ccxt_config
 from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.ledger import Balance
@@ -122,7 +122,19 @@ class SimulatedExchange:
             self._venue, self.faults, WeightLimiter(limit_of(request_limit)), self.requests
         )
         hang = number_of("hang_seconds", hang_seconds, 0.05, 3600.0)
-        self._server = LocalServer(self._respond, self._sleep, self._is_outage_over, host, port, hang)
+        self._streams = StreamHub(
+            self._venue, self._protocol, self.faults, self.requests, self._lock, self.time_ms
+        )
+        self._server = LocalServer(
+            self._respond,
+            self._sleep,
+            self._is_outage_over,
+            host,
+            port,
+            hang,
+            self._streams,
+            self._streams.tick,
+        )
 
     def start(self) -> Self:
         """Listen; starting twice is no error.
@@ -223,6 +235,27 @@ class SimulatedExchange:
         self._server.unplug()
         self._outage_until = end
 
+    def advance(self, seconds: float) -> None:
+        """Move the clock on, and queue on every socket what happens meanwhile, in its order and without waiting.
+
+        Hours of a stream are compressed into what it takes to compute them. A clock that is shared and moved
+        elsewhere has the same effect, within 10 ms of real time.
+
+        Raises:
+            ConfigurationException: `seconds` is not between 0 and a year, or the clock moves by itself.
+        """
+        move = getattr(self._clock, "advance", None)
+        if move is None:
+            refuse("clock", self._clock, "one that is moved by hand, such as a ManualClock")
+        move(number_of("seconds", seconds, 0.0, 366 * 86_400.0))
+        with self._lock:
+            self._advance()
+
+    @property
+    def sockets(self) -> list[SocketRecord]:
+        """The newest 10,000 WebSocket connections, open and closed, oldest first."""
+        return self._streams.sockets()
+
     def time_ms(self) -> int:
         """Return the exchange's time in epoch milliseconds."""
         return int(self._clock.time() * 1000)
@@ -283,7 +316,9 @@ class SimulatedExchange:
 
     def _respond(self, request: HttpRequest) -> Delivery:
         with self._lock:
+            self._advance()
             delivery = self._protocol.respond(request, self.time_ms())
+            self._streams.tick()
         resume = delivery.resume
         if resume is None:
             return delivery
@@ -311,7 +346,7 @@ class SimulatedExchange:
         return True
 
     def _advance(self) -> None:
-        self._venue.advance(self.time_ms())
+        self._streams.advance()
 
     def __repr__(self) -> str:
         state = f"port={self._server.port}" if self._server.is_running else "stopped"

@@ -74,7 +74,7 @@ class Fault:
     Attributes:
         kind: what happens; a `FaultKind` or its value.
         on: which requests: an `EndpointGroup` or its value, `any`, or one endpoint such as
-            `GET /api/v3/klines`.
+            `GET /api/v3/klines`, or `WS order.place` for a request over a WebSocket.
         phase: before or after the exchange has carried the request out; for DROPPED, HUNG, SERVER_ERROR,
             TRUNCATED, EMPTY, HTML and LATE. The others say by their kind what happens.
         times: how many requests it strikes; None strikes until it is removed.
@@ -144,6 +144,7 @@ def _target(value: Any) -> str:
     name = str(_ALIASES.get(value, value)) if isinstance(value, str) else ""
     method, _, path = name.partition(" ")
     is_endpoint = method in ("GET", "POST", "PUT", "DELETE") and path.startswith("/")
+    is_endpoint = is_endpoint or (method == "WS" and path != "")
     if not is_endpoint and name != ON_ANY and name not in list(EndpointGroup):
         groups = ", ".join((*EndpointGroup, ON_ANY))
         _refuse("on", value, f"one of {groups} or an endpoint such as 'GET /api/v3/klines'")

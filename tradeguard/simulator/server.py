@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.simulator.sockets import SocketGate, serve_socket
 from tradeguard.simulator.wire import Delivery, HttpReply, HttpRequest, Manner
 
 __all__ = ["LocalServer"]
@@ -33,6 +34,8 @@ class LocalServer:
         host: loopback address.
         port: 0 chooses a free one, once and for all.
         hang_seconds: real seconds after which even a hung connection is closed.
+        gate: what is spoken over WebSockets.
+        tick: called every 10 ms of real time in the server's thread.
     """
 
     def __init__(
@@ -43,7 +46,11 @@ class LocalServer:
         host: str,
         port: int,
         hang_seconds: float,
+        gate: SocketGate,
+        tick: Callable[[], None],
     ) -> None:
+        self._gate = gate
+        self._tick = tick
         self._respond = respond
         self._sleep = sleep
         self._is_outage_over = is_outage_over
@@ -158,6 +165,7 @@ class LocalServer:
             await asyncio.sleep(_TICK_SECONDS)
             if self._is_outage_over():
                 await self._plug_in()
+            self._tick()
 
     async def _unplug(self) -> None:
         if self._listener is None:
@@ -184,6 +192,8 @@ class LocalServer:
                 _reset(connection.transport)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await serve_socket(request, self._gate, self._sleep, self._hang, _reset)
         delivery = self._respond(await _received(request))
         if delivery.delay > 0:
             await self._sleep(delivery.delay)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import count
 
 from tradeguard.simulator.candles import ZERO
+from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.ledger import MARKET, Ledger, round_down, round_up
 from tradeguard.simulator.orders import Order, OrderStatus, Side, Trade
 from tradeguard.simulator.register import OrderRegister
@@ -22,10 +23,18 @@ class Settlement:
         books: by unified symbol.
         maker_fee: share of what a resting order receives, 0 to 1.
         taker_fee: share of what an incoming order receives, 0 to 1.
+        events: told of every fill, and of every order that leaves the book.
     """
 
-    def __init__(self, books: Mapping[str, SymbolBook], maker_fee: Decimal, taker_fee: Decimal) -> None:
+    def __init__(
+        self,
+        books: Mapping[str, SymbolBook],
+        maker_fee: Decimal,
+        taker_fee: Decimal,
+        events: OrderEvents,
+    ) -> None:
         self.ledger = Ledger()
+        self._events = events
         self.register = OrderRegister()
         self.maker_fee = maker_fee
         self.taker_fee = taker_fee
@@ -90,6 +99,7 @@ class Settlement:
         order.status = status
         order.updated_ms = now_ms
         self.register.close(order)
+        self._events.tell_closed(order, now_ms)
 
     def _settle_order(
         self, order: Order, trade_id: int, price: Decimal, quantity: Decimal, time_ms: int, is_maker: bool
@@ -137,6 +147,7 @@ class Settlement:
             order.status = OrderStatus.PARTIALLY_FILLED
         else:
             self.close(order, OrderStatus.FILLED, trade.time_ms)
+        self._events.tell(OrderEventKind.FILLED, order, trade.time_ms, trade)
 
     def _paid(self, order: Order) -> str:
         rules = self._books[order.request.symbol].rules

@@ -30,6 +30,9 @@ class SymbolBook:
     Args:
         feed: the symbol's market.
         seed: what the market's book is drawn from.
+
+    Attributes:
+        changes: what happened to orders on it so far; streams count it up, and update ids with it.
     """
 
     def __init__(self, feed: SymbolFeed, seed: str) -> None:
@@ -39,6 +42,7 @@ class SymbolBook:
         self.asks = RestingOrders(Side.SELL)
         self.stops: list[Order] = []
         self.cursor = -1
+        self.changes = 0
         self._seed = seed
         self._market: MarketBook | None = None
         self._day = TrailingDay(feed)
@@ -64,6 +68,10 @@ class SymbolBook:
             # A look into the past must not make what was taken since appear again.
             self._market = market
         return market
+
+    def update_id(self, now_ms: int) -> int:
+        """Return a number that grows whenever the book may have changed: by a print, or by an order."""
+        return self.feed.last_print(now_ms).number + 1 + self.changes
 
     def day(self, now_ms: int) -> DayStatistics:
         """Return the trailing twenty-four hours at `now_ms`."""

@@ -13,6 +13,7 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.ledger import MARKET
+from tradeguard.simulator.listen_keys import ListenKeys
 from tradeguard.simulator.market import Market
 
 __all__ = ["Credentials", "Venue"]
@@ -65,6 +66,7 @@ class Venue:
         self.engine = Engine(feeds, seed, maker_fee, taker_fee, now_ms)
         self.visibility_lag_ms = visibility_lag_ms
         self.in_maintenance = False
+        self.listen_keys = ListenKeys(seed)
         self._credentials: dict[str, Credentials] = {}
         self._pending: list[tuple[int, int, Callable[[], object]]] = []
         self._numbers = count()

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-__all__ = ["Delivery", "HttpReply", "HttpRequest", "Manner"]
+__all__ = ["OVER_SOCKET", "Delivery", "HttpReply", "HttpRequest", "Manner"]
+
+OVER_SOCKET = "WS"
+"""Method of a request that came over a WebSocket; its path is the name of what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

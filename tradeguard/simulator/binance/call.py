@@ -76,18 +76,20 @@ class Endpoint:
         path: from the root.
         group: which faults it is for, an `EndpointGroup`.
         handler: what it does.
-        params: what it takes.
+        params: what it takes; None does not mind what is sent along.
         weight: request weight, or how it follows from the parameters.
-        signed: whether it needs an account.
+        signed: whether it needs an account's signature.
+        keyed: whether it needs an account's key, and no signature.
     """
 
     method: str
     path: str
     group: str
     handler: Handler
-    params: frozenset[str] = frozenset()
+    params: frozenset[str] | None = frozenset()
     weight: int | Callable[[Params], int] = 1
     signed: bool = False
+    keyed: bool = False
 
     @property
     def name(self) -> str:

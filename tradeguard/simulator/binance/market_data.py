@@ -14,7 +14,9 @@ from tradeguard.simulator.timeframes import TIMEFRAMES_MS
 
 __all__ = [
     "agg_trades",
+    "best_json",
     "book_ticker",
+    "day_json",
     "depth",
     "klines",
     "ping",
@@ -55,7 +57,7 @@ def klines(call: Call) -> object:
 
 def ticker_24hr(call: Call) -> object:
     """GET /api/v3/ticker/24hr."""
-    return _each(call, lambda book: _day_json(book, call.view.market_ms))
+    return _each(call, lambda book: day_json(book, call.view.market_ms))
 
 
 def price(call: Call) -> object:
@@ -72,7 +74,7 @@ def book_ticker(call: Call) -> object:
     """GET /api/v3/ticker/bookTicker."""
 
     def of(book: SymbolBook) -> dict[str, object]:
-        return {"symbol": symbol_id(book.feed.symbol), **_best(book, call.view.market_ms)}
+        return {"symbol": symbol_id(book.feed.symbol), **best_json(book, call.view.market_ms)}
 
     return _each(call, of)
 
@@ -85,7 +87,7 @@ def depth(call: Call) -> object:
         name: [[amount(at), amount(quantity)] for at, quantity in book.depth(side, limit, now_ms)]
         for name, side in sides.items()
     }
-    return {"lastUpdateId": book.feed.last_print(now_ms).number + 1, **levels}
+    return {"lastUpdateId": book.update_id(now_ms), **levels}
 
 
 def trades(call: Call) -> object:
@@ -147,7 +149,8 @@ def _each(call: Call, build: Callable[[SymbolBook], dict[str, object]]) -> objec
     return [build(book) for book in call.venue.engine.books.values()]
 
 
-def _best(book: SymbolBook, now_ms: int) -> dict[str, object]:
+def best_json(book: SymbolBook, now_ms: int) -> dict[str, object]:
+    """Return price and quantity of the best bid and ask at `now_ms`."""
     zero = amount(book.rules.tick_size * 0)
     body: dict[str, object] = {}
     for name, side in (("bid", Side.BUY), ("ask", Side.SELL)):
@@ -157,7 +160,8 @@ def _best(book: SymbolBook, now_ms: int) -> dict[str, object]:
     return body
 
 
-def _day_json(book: SymbolBook, now_ms: int) -> dict[str, object]:
+def day_json(book: SymbolBook, now_ms: int) -> dict[str, object]:
+    """Return the statistics of the twenty-four hours that end at `now_ms`."""
     day, last = book.day(now_ms), book.feed.last_print(now_ms)
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close
@@ -169,7 +173,7 @@ def _day_json(book: SymbolBook, now_ms: int) -> dict[str, object]:
         "prevClosePrice": amount(day.open),
         "lastPrice": amount(day.close),
         "lastQty": amount(last.quantity),
-        **_best(book, now_ms),
+        **best_json(book, now_ms),
         "openPrice": amount(day.open),
         "highPrice": amount(day.high),
         "lowPrice": amount(day.low),

@@ -135,7 +135,10 @@ class BinanceProtocol:
         """Carry the request out; its age is checked on receipt and again before the engine sees it."""
         call = Call(self._venue, params, view)
         try:
-            params.check_known(endpoint.params)
+            if endpoint.params is not None:
+                params.check_known(endpoint.params)
+            if endpoint.keyed:
+                call.account = authenticate(request, self._venue).account
             if endpoint.signed:
                 credentials = authenticate(request, self._venue)
                 check_age(params, received.server_ms)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from tradeguard.simulator.binance import lookups, market_data, trading
+from tradeguard.simulator.binance import lookups, market_data, trading, user_streams
 from tradeguard.simulator.binance.call import Endpoint, Handler
 from tradeguard.simulator.binance.exchange_info import exchange_info
 from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.binance.socket_routes import socket_endpoints
 from tradeguard.simulator.faults import EndpointGroup
 
 __all__ = ["ROUTES"]
@@ -72,8 +73,21 @@ def _signed(
     )
 
 
-def _table(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Endpoint]:
-    return MappingProxyType({(endpoint.method, endpoint.path): endpoint for endpoint in endpoints})
+def _keyed(method: str, handler: Handler, params: str = "") -> Endpoint:
+    return Endpoint(
+        method=method,
+        path=f"{_API}/userDataStream",
+        group=EndpointGroup.ACCOUNT,
+        handler=handler,
+        params=frozenset(params.split()),
+        weight=2,
+        keyed=True,
+    )
+
+
+def _table(endpoints: Sequence[Endpoint]) -> Mapping[tuple[str, str], Endpoint]:
+    everything = (*endpoints, *socket_endpoints(endpoints))
+    return MappingProxyType({(endpoint.method, endpoint.path): endpoint for endpoint in everything})
 
 
 ROUTES = _table(
@@ -160,6 +174,9 @@ ROUTES = _table(
         ),
         _signed("GET", f"{_API}/account", EndpointGroup.ACCOUNT, lookups.account, "omitZeroBalances", 20),
         _signed("GET", "/sapi/v1/asset/tradeFee", EndpointGroup.ACCOUNT, lookups.trade_fee, "symbol"),
+        _keyed("POST", user_streams.start),
+        _keyed("PUT", user_streams.renew, "listenKey"),
+        _keyed("DELETE", user_streams.stop, "listenKey"),
     )
 )
-"""Every endpoint, by method and path."""
+"""Every endpoint, by method and path; those of the WebSocket API by `WS` and their name."""

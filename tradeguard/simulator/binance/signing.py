@@ -9,11 +9,12 @@ import hashlib
 import hmac
 import re
 from decimal import Decimal, InvalidOperation
+from urllib.parse import unquote
 
 from tradeguard.simulator.binance.errors import BinanceError
 from tradeguard.simulator.binance.params import Params
 from tradeguard.simulator.venue import Credentials, Venue
-from tradeguard.simulator.wire import HttpRequest
+from tradeguard.simulator.wire import OVER_SOCKET, HttpRequest
 
 __all__ = ["authenticate", "check_age", "check_signature"]
 
@@ -45,6 +46,8 @@ def check_signature(request: HttpRequest, params: Params, credentials: Credentia
     """
     sent = params.required("signature")
     payload = _unsigned(request.query) + _unsigned(request.body)
+    if request.method == OVER_SOCKET:
+        payload = unquote(payload)
     wanted = hmac.new(credentials.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(wanted, sent.lower()):
         raise BinanceError(-1022, "Signature for this request is not valid.")
