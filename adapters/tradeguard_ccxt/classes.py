@@ -6,17 +6,28 @@ import functools
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import ccxt
+import ccxt.async_support
 from ccxt.base.exchange import BaseExchange
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard_ccxt.flavours import run_now
-from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
+from tradeguard_ccxt.flavours import answer_of, run_now
+from tradeguard_ccxt.operations import (
+    CURRENT,
+    Entered,
+    Kind,
+    Operation,
+    entered_on,
+    is_unified,
+    kind_of,
+    operation_of,
+)
+from tradeguard_ccxt.stream_kinds import STREAM_KINDS
 
-__all__ = ["Runner", "exchange_class", "guarded_methods"]
+__all__ = ["Runner", "exchange_class", "guarded_methods", "socket_methods"]
 
 Runner = Callable[
     [Any, Operation, Callable[..., Any], str | None, tuple[Any, ...], dict[str, Any]],
@@ -74,6 +85,36 @@ def guarded_methods(base: type, runners: dict[str, Runner], run: Runner) -> dict
     return methods
 
 
+def socket_methods(
+    base: type,
+    watch: Runner,
+    runners: Mapping[str, Runner],
+    run: Runner,
+    by_socket: Callable[[Runner], Runner],
+) -> dict[str, Callable[..., Any]]:
+    """Return a namespace that guards each stream of a class of ccxt.pro, and each request over its sockets.
+
+    Args:
+        base: a class of ccxt.pro.
+        watch: for streams.
+        runners: for requests that have a protocol of their own, by the name of their REST form.
+        run: for all other requests.
+        by_socket: makes of a flow one whose request goes over a socket.
+    """
+    methods: dict[str, Callable[..., Any]] = {}
+    for name in STREAM_KINDS:
+        methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_async=True)
+    for name in sorted(n for n in dir(ccxt.async_support.Exchange) if n.endswith("_ws") and kind_of(n)):
+        original, operation = getattr(base, name), operation_of(name)
+        protocol = runners.get(name.removesuffix("_ws"))
+        # Those of ccxt's base class are put together from others.
+        is_own = original.__qualname__ != f"Exchange.{name}"
+        outer = by_socket(run) if operation.kind is Kind.READ or is_own else run
+        flow = None if protocol is None else by_socket(protocol)
+        methods[name] = _guarded(operation, original, flow, outer, is_async=True)
+    return methods
+
+
 def _advertised(base: type) -> set[str]:
     """Return the snake_case names of the unified methods that an exchange has beyond ccxt's base class."""
     return {name for name in dir(base) if not hasattr(ccxt.Exchange, name)} & _unified_names()
@@ -85,7 +126,12 @@ def _unified_names() -> frozenset[str]:
 
 
 def _guarded(
-    operation: Operation, original: Callable[..., Any], protocol: Runner | None, run: Runner
+    operation: Operation,
+    original: Callable[..., Any],
+    protocol: Runner | None,
+    run: Runner,
+    *,
+    is_async: bool = False,
 ) -> Callable[..., Any]:
     arguments = original.__code__.co_varnames[1 : original.__code__.co_argcount]
     position = arguments.index("symbol") if "symbol" in arguments else None
@@ -108,7 +154,7 @@ def _guarded(
         nested = Entered(exchange, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
         return nested, symbol, protocol
 
-    if inspect.iscoroutinefunction(original):
+    if is_async or inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
         async def method_async(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -116,7 +162,7 @@ def _guarded(
             token = CURRENT.set(running)
             try:
                 if runner is None:
-                    return await original(self, *args, **kwargs)
+                    return await answer_of(original(self, *args, **kwargs))
                 return await runner(self, operation, original, symbol, args, kwargs)
             finally:
                 CURRENT.reset(token)

@@ -18,7 +18,7 @@ from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
-from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods
+from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, socket_methods
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.doubts import resolve_in_background
 from tradeguard_ccxt.edits import edit_order
@@ -26,8 +26,11 @@ from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import close_position, create_order
+from tradeguard_ccxt.pro_mixin import ProMixin
 from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
+from tradeguard_ccxt.socket_requests import over_socket
 from tradeguard_ccxt.sync_mixin import SyncMixin
+from tradeguard_ccxt.watching import watch
 
 if TYPE_CHECKING:
     from tradeguard.circuit_breaker import CircuitBreaker
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncGuardedExchange", "GuardedExchange", "ProGuardedExchange"]
 
 _SECRETS = ("apiKey", "secret", "password", "privateKey", "token", "login", "twofa", "walletAddress", "uid")
-_NOT_COPIED = frozenset({"_guard_parts", "_guard_throttle", "milliseconds"})
+_NOT_COPIED = frozenset({"_guard_parts", "_guard_streams", "_guard_throttle", "milliseconds"})
 
 
 class GuardedExchange:
@@ -47,7 +50,7 @@ class GuardedExchange:
     Attributes:
         guard_config: how it is guarded.
         guard_monitor: the error monitor.
-        guard_circuits: the circuit breakers by name: `market_data`, `account` and `trading`.
+        guard_circuits: the circuit breakers by name: `market_data`, `account`, `trading` and `streams`.
         interlock: what may be traded right now, and why not.
         order_journal: the intents of this account.
         state_store: the state file, or None while it is not open.
@@ -261,8 +264,11 @@ def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
         return cast("type[GuardedExchange]", base)
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
+    front = _front(base)
+    if ProMixin in front:
+        namespace |= socket_methods(base, watch, _RUNNERS, run, over_socket)
     namespace |= {"__module__": "tradeguard_ccxt", "__qualname__": base.__name__, "__doc__": base.__doc__}
-    return type(base.__name__, (*_front(base), base), namespace)
+    return type(base.__name__, (*front, base), namespace)
 
 
 def _front(base: Any) -> tuple[type, type]:
@@ -270,4 +276,4 @@ def _front(base: Any) -> tuple[type, type]:
     if base.synchronous:
         return SyncMixin, GuardedExchange
     is_pro = any(cls.__module__.startswith("ccxt.pro") for cls in base.__mro__)
-    return AsyncMixin, ProGuardedExchange if is_pro else AsyncGuardedExchange
+    return (ProMixin, ProGuardedExchange) if is_pro else (AsyncMixin, AsyncGuardedExchange)

@@ -1,0 +1,339 @@
+"""The streams of one guarded instance: what each listens to, when it was last heard, and how it is doing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import ccxt
+
+from tradeguard.breaker_permit import Permit
+from tradeguard.circuit_breaker import CircuitBreakerState
+from tradeguard.exceptions import CircuitBreakerOpenError
+from tradeguard_ccxt.failures import Answer, FailureKind, classify
+from tradeguard_ccxt.operations import Circuit
+from tradeguard_ccxt.redial import Redials
+from tradeguard_ccxt.runtime import ExchangeGuard
+from tradeguard_ccxt.stream_kinds import StreamKind
+from tradeguard_ccxt.stream_lines import StreamLine
+
+__all__ = ["LISTENING", "Stream", "StreamDesk", "StreamGap", "StreamQuietError", "StreamSilentError"]
+
+_STREAMS_KEPT = 2000
+_GAPS_KEPT = 1000
+_MOST_PATIENCE = 4.0  # how far the bound of a stream grows of which nothing is heard after it was dialled again
+_TICK = 1.0  # seconds between two looks at the streams that somebody waits for
+_TICK_OF_OWN_CLOCK = 0.02  # real seconds; nobody knows how such a clock moves
+
+
+class StreamSilentError(ccxt.RequestTimeout):  # type: ignore[misc]
+    """Nothing was heard of a stream within its bound: its socket was dropped."""
+
+
+class StreamQuietError(ccxt.RequestTimeout):  # type: ignore[misc]
+    """Nothing was heard of an account's stream for a while, which is normal: look whether anything was missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamGap:
+    """Something that a stream lost and that could not be had by REST.
+
+    Attributes:
+        stream: the method, such as `watch_trades`.
+        symbol: what it was watching, or None for all.
+        since_ms: epoch milliseconds of the last thing that was delivered before it.
+        until_ms: of the first one after it, or of the moment it was noticed.
+        reason: why it could not be filled.
+    """
+
+    stream: str
+    symbol: str | None
+    since_ms: int | None
+    until_ms: int
+    reason: str
+
+
+class Stream:
+    """One subscription, as a caller names it: a method with its symbols and params.
+
+    Attributes:
+        method: such as `watch_trades`.
+        kind: what it delivers.
+        arguments: of the call that began it, by name; `since` and `limit` are those of each call.
+        client: the socket that it listens to, or None.
+        version: how many messages were heard.
+        lines: what was delivered, by symbol, or by symbol and timeframe.
+        broken_since: monotonic seconds since when nothing could be delivered, or None.
+        is_unverified: it was dialled again: the next result must be completed by REST.
+        polled_at, mended_at: monotonic seconds of the last REST read of either kind.
+        delivered: the version and result that was delivered last, for callers that wait for the same.
+        deliveries: how often something was delivered.
+        began_ms: epoch milliseconds of the exchange's time at which it was asked for first.
+    """
+
+    def __init__(
+        self, method: str, kind: StreamKind, arguments: Mapping[str, Any], now: float, began_ms: int
+    ) -> None:
+        self.began_ms = began_ms
+        self.method = method
+        self.kind = kind
+        self.arguments = arguments
+        self.client: Any = None
+        self.hashes: set[tuple[str, str]] = set()
+        self.version = 0
+        self.heard_at = now
+        self.fruitless = 0
+        self.waiting = 0
+        self.permit: Permit | None = None
+        self.is_new = False  # dialled, and nothing heard yet
+        self.lines: dict[Any, StreamLine] = {}
+        self.broken_since: float | None = None
+        self.is_unverified = False
+        self.polled_at = float("-inf")
+        self.mended_at = float("-inf")
+        self.least_lag: float | None = None
+        self.delivered: tuple[int, Any] | None = None
+        self.deliveries = 0
+        self.lock = asyncio.Lock()
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols that it is about; empty for all."""
+        symbol = self.arguments.get("symbol")
+        many = self.arguments.get("symbols") or [s for s, _ in self.arguments.get("symbolsAndTimeframes") or ()]
+        return [symbol] if isinstance(symbol, str) else list(many)
+
+    @property
+    def symbol(self) -> str | None:
+        """Its one symbol, or None."""
+        symbols = self.symbols
+        return symbols[0] if len(symbols) == 1 else None
+
+
+LISTENING: ContextVar[Stream | None] = ContextVar("tradeguard_ccxt_stream", default=None)
+"""The stream for which ccxt is about to subscribe."""
+
+
+class StreamDesk:
+    """The streams of one instance, and what is known of the addresses that they dial.
+
+    Args:
+        exchange: the guarded instance.
+        guard: its guard.
+    """
+
+    def __init__(self, exchange: Any, guard: ExchangeGuard) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self.redials = Redials(guard.config.redial)
+        self.gaps: deque[StreamGap] = deque(maxlen=_GAPS_KEPT)
+        self._streams: OrderedDict[tuple[str, str], Stream] = OrderedDict()
+        self._by_hash: dict[tuple[str, str], set[Stream]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: set[Stream] = set()
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._guard.clock.monotonic()
+
+    def now_ms(self) -> int:
+        """Return the exchange's time in epoch milliseconds, as far as we know it."""
+        return int(self._exchange.milliseconds() - (self._exchange.options.get("timeDifference") or 0))
+
+    def stream(self, method: str, kind: StreamKind, arguments: Mapping[str, Any]) -> Stream:
+        """Return the stream of a call; the same one for each call of the same subscription."""
+        named = {name: value for name, value in arguments.items() if name not in ("since", "limit") and value}
+        key = (method, repr(sorted(named.items())))
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._streams[key] = Stream(method, kind, named, self.now, self.now_ms())
+            for old in [k for k, s in self._streams.items() if not s.waiting][: len(self._streams) - _STREAMS_KEPT]:
+                self._forget(self._streams.pop(old))
+        return stream
+
+    # -- sockets ----------------------------------------------------------------------------------------------
+
+    def is_up(self, stream: Stream) -> bool:
+        """Whether the stream has a socket that is not known to be lost; it may still be dialled."""
+        client = stream.client
+        return client is not None and self._exchange.clients.get(client.url) is client and not client.error
+
+    def subscribed(self, stream: Stream, client: Any, hashes: Sequence[str]) -> None:
+        """Take note of what a stream listens to."""
+        if stream.client is not client:
+            stream.client = client
+            stream.heard_at = self.now
+            stream.is_new = True
+        for message_hash in hashes:
+            stream.hashes.add((client.url, message_hash))
+            self._by_hash.setdefault((client.url, message_hash), set()).add(stream)
+
+    def heard(self, client: Any, message_hash: str) -> None:
+        """Take note of a message of a subscription."""
+        for stream in self._by_hash.get((client.url, message_hash), ()):
+            stream.version += 1
+            stream.heard_at = self.now
+            stream.fruitless = 0
+            if stream.is_new:
+                stream.is_new = False
+                self.succeeded(stream)
+        self.redials.well(client.url)
+
+    def lost(self, client: Any, error: BaseException | None) -> None:
+        """Take note of the end of a connection, once."""
+        if client.is_counted or self._exchange.closed_by_user:
+            return
+        client.is_counted = True
+        answer = _handshake_answer(error)
+        if answer is not None and error is not None:
+            failure = classify(error, answer, self._guard.clock.time())
+            if failure.kind is FailureKind.BAN:
+                seconds = self._guard.config.ban_pause if failure.retry_after is None else failure.retry_after
+                self._guard.pauses.pause(seconds, error, *Circuit)
+        self.redials.failed(client.url, self.now, retry_after=client.last_retry_after)
+
+    # -- the circuit ------------------------------------------------------------------------------------------
+
+    def admit(self, stream: Stream) -> bool:
+        """Whether the stream may dial: the circuit lets it, which keeps the place until something is heard."""
+        if self._guard.pauses.remaining(Circuit.STREAMS) > 0:
+            return False
+        try:
+            permit = self._guard.circuits[Circuit.STREAMS].acquire()
+        except CircuitBreakerOpenError:
+            return False
+        self.give_back(stream)
+        stream.permit = permit
+        return True
+
+    def failed(self, stream: Stream, error: BaseException) -> None:
+        """Let an attempt to listen count as failed."""
+        permit, stream.permit = stream.permit, None
+        breaker = self._guard.circuits[Circuit.STREAMS]
+        if permit is None:
+            try:
+                permit = breaker.acquire()
+            except CircuitBreakerOpenError:
+                return
+        permit.failure(error)
+
+    def give_back(self, stream: Stream) -> None:
+        """Let an attempt to listen count for nothing."""
+        permit, stream.permit = stream.permit, None
+        if permit is not None:
+            permit.release()
+
+    def succeeded(self, stream: Stream) -> None:
+        """Let an attempt to listen count as one that went well."""
+        permit, stream.permit = stream.permit, None
+        breaker = self._guard.circuits[Circuit.STREAMS]
+        if permit is None and breaker.get_state() is CircuitBreakerState.HALF_OPEN:
+            try:
+                permit = breaker.acquire()
+            except CircuitBreakerOpenError:
+                return
+        if permit is not None:
+            permit.success()
+
+    # -- the watchdog -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def listening(self, stream: Stream) -> Iterator[None]:
+        """Look after a stream while somebody waits for it."""
+        stream.waiting += 1
+        self._waiting.add(stream)
+        self._arm()
+        token = LISTENING.set(stream)
+        try:
+            yield
+        finally:
+            LISTENING.reset(token)
+            stream.waiting -= 1
+            if not stream.waiting:
+                self._waiting.discard(stream)
+            if not self._waiting:
+                self.stop()
+
+    def look_after(self, stream: Stream) -> None:
+        """Drop the socket of a stream that is silent for too long; an account's stream is only to be looked at."""
+        client = stream.client
+        bound = self._guard.config.silence_limit(stream.method)
+        if client is None or bound <= 0 or not self.is_up(stream):
+            return
+        bound *= min(2.0**stream.fruitless, _MOST_PATIENCE)
+        silent = self.now - stream.heard_at
+        if silent <= bound:
+            return
+        told = f"{self._guard.exchange_id} {stream.method}: nothing was heard for {silent:.1f} s"
+        stream.heard_at = self.now
+        if stream.kind.is_private and not stream.is_new:
+            error = StreamQuietError(told)
+            for url, message_hash in list(stream.hashes):
+                if url == client.url and message_hash in client.futures:
+                    client.futures.pop(message_hash).reject(error)
+            return
+        stream.fruitless += 1
+        self._guard.tally.add("stream_watchdog")
+        client.drop(StreamSilentError(told))
+
+    def stop(self) -> None:
+        """End the watchdog; it begins again with the next stream that somebody waits for."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Forget every stream."""
+        self.stop()
+        for stream in self._streams.values():
+            self._forget(stream)
+        self._streams.clear()
+
+    def forget(self, symbols: Sequence[str]) -> None:
+        """Forget the streams of `symbols`, all of them where none is named: the caller watches them no more."""
+        for key, stream in list(self._streams.items()):
+            if not stream.waiting and (not symbols or set(symbols) & set(stream.symbols)):
+                self._forget(self._streams.pop(key))
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            tick = _TICK if self._guard.config.clock is None else _TICK_OF_OWN_CLOCK
+            self._timer = asyncio.get_running_loop().call_later(tick, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        for stream in list(self._waiting):
+            self.look_after(stream)
+        if self._waiting:
+            self._arm()
+
+    def _forget(self, stream: Stream) -> None:
+        self.give_back(stream)
+        for key in stream.hashes:
+            listeners = self._by_hash.get(key)
+            if listeners is not None:
+                listeners.discard(stream)
+                if not listeners:
+                    del self._by_hash[key]
+
+    def statistics(self) -> dict[str, Any]:
+        """Return how the streams have been doing."""
+        names = ("reconnects", "watchdog", "healed", "gaps", "polls")
+        counts = self._guard.tally.read(*(f"stream_{name}" for name in names))
+        return {name: counts[f"stream_{name}"] for name in names} | {"known": len(self._streams)}
+
+
+def _handshake_answer(error: BaseException | None) -> Answer | None:
+    """Return the HTTP answer by which a connection was refused, or None."""
+    cause = error.args[0] if error is not None and error.args else None
+    status = getattr(cause, "status", None)
+    headers = getattr(cause, "headers", None)
+    if not isinstance(status, int):
+        return None
+    return Answer(status, {} if headers is None else {str(k).lower(): str(v) for k, v in headers.items()})
