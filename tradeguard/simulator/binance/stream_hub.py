@@ -173,7 +173,7 @@ class StreamHub:
 
             return Answer(delay=delivery.delay, resume=resumed)
         if delivery.manner is Manner.RESET:
-            return Answer(partial(subscriber.delivery.post, (Frame(FrameKind.RESET),)))
+            return Answer(partial(subscriber.delivery.end, Frame(FrameKind.RESET)))
         if delivery.manner is Manner.HANG or delivery.reply is None:
             return Answer()
         changes: dict[str, object] = {}
