@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from tradeguard.simulator import SimulatedExchange
 
-__all__ = ["moved", "settled", "subscribed", "until"]
+__all__ = ["ended", "moved", "settled", "subscribed", "until"]
 
 _T = TypeVar("_T")
 _TURN_SECONDS = 0.02
+_GLANCE_SECONDS = 0.002
 _PATIENCE_SECONDS = 10.0
 
 
@@ -24,11 +25,18 @@ async def moved(exchange: SimulatedExchange, wanted: Awaitable[_T], seconds: flo
     return task.result()
 
 
+async def ended(watch: Callable[..., Awaitable[object]], *args: object) -> None:
+    """Watch on until it fails, since what came before the failure is still delivered."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while True:
+            await watch(*args)
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Let other tasks run until the condition holds."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0)
+        while not condition():  # noqa: ASYNC110 - what it waits for happens in ccxt, which tells nobody
+            await asyncio.sleep(_GLANCE_SECONDS)
 
 
 async def subscribed(exchange: SimulatedExchange, name: str) -> None:

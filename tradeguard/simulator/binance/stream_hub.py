@@ -179,7 +179,7 @@ class StreamHub:
         changes: dict[str, object] = {}
         if delivery.reply.status == 200:
             changes = self._user_changes(subscriber, request)
-        text = request.text(delivery.reply, changes)
+        text = request.text(delivery.reply, self._time_ms(), changes)
         return Answer(partial(self._reply, subscriber, request.method, text))
 
     def _user_changes(self, subscriber: Subscriber, request: SocketRequest) -> dict[str, object]:
