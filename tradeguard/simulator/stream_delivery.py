@@ -57,8 +57,13 @@ class StreamDelivery:
 
     @property
     def waiting(self) -> int:
-        """How many messages are late, or wait to leave."""
-        return len(self._late) + (self._held is not None) + self._line.waiting
+        """How many messages are about to leave."""
+        return self._line.waiting
+
+    @property
+    def late(self) -> int:
+        """How many messages a fault holds back."""
+        return len(self._late) + (self._held is not None)
 
     def send(self, message: StreamMessage) -> None:
         """Send a message, or let a fault have it."""
@@ -73,7 +78,7 @@ class StreamDelivery:
         self._suffer(fault, message)
 
     def end(self, frame: Frame) -> None:
-        """End the connection; what is late on it is lost."""
+        """Do something that the connection does not survive; what is late on it is lost."""
         self._is_over = True
         self._late.clear()
         self._held = None
@@ -109,7 +114,7 @@ class StreamDelivery:
             case StreamFaultKind.TRUNCATED:
                 self._leave((Frame(text=message.text[: len(message.text) // 2]),), now_ms, 0.0)
             case StreamFaultKind.GARBAGE:
-                self._leave((Frame(FrameKind.GARBAGE),), now_ms, 0.0)
+                self.end(Frame(FrameKind.GARBAGE))
             case _:
                 self._leave((whole,), now_ms, 0.0)
 

@@ -30,7 +30,7 @@ class StreamFaultKind(StrEnum):
     DUPLICATED = "duplicated"  # it is sent twice
     REORDERED = "reordered"  # it is sent after the next one
     TRUNCATED = "truncated"  # half of its text is sent
-    GARBAGE = "garbage"  # bytes that are no WebSocket frame are sent in its place
+    GARBAGE = "garbage"  # bytes that are no WebSocket frame are sent in its place, and then nothing
 
 
 class StreamGroup(StrEnum):
