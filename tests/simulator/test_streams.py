@@ -7,6 +7,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import aiohttp
 import ccxt.pro
 import pytest
 
@@ -270,6 +271,37 @@ async def test_ping_is_answered_and_other_paths_are_not_found(
         await dial(exchange, "/elsewhere")
     log = [(record.path, record.status) for record in exchange.requests if record.group == "handshake"]
     assert log == [("/ws", 101), ("/elsewhere", 404)]
+
+
+async def test_exchange_pings_a_client_that_hears_nothing(
+    exchange: SimulatedExchange, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradeguard.simulator.sockets._PING_SECONDS", 0.01)
+    socket = await dial(exchange, "/ws")
+    socket._autoping = False
+    assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.PING
+
+
+async def test_nothing_is_left_of_sockets_that_have_gone(exchange: SimulatedExchange, dial: Dial) -> None:
+    for _ in range(100):
+        socket = await dial(exchange, "/ws/ethbtc@trade")
+        exchange.advance(0.25)
+        await socket.close()
+    await until(lambda: not any(socket.is_open for socket in exchange.sockets))
+    assert len(exchange.sockets) == 100
+    assert all(socket.sent == 2 and not socket.streams for socket in exchange.sockets)
+    exchange.advance(60)
+    assert sum(socket.waiting + socket.late for socket in exchange.sockets) == 0
+
+
+async def test_stopping_ends_every_socket(start: Start, connect_pro: ConnectPro) -> None:
+    exchange = start()
+    client = await connect_pro(exchange)
+    await moved(exchange, client.watch_trades("ETH/BTC"))
+    exchange.stop()
+    with pytest.raises(ccxt.NetworkError):
+        await ended(client.watch_trades, "ETH/BTC")
+    assert [socket.is_open for socket in exchange.sockets] == [False]
 
 
 async def test_sockets_are_told_of_while_open_and_afterwards(
