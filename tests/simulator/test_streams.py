@@ -11,7 +11,7 @@ import aiohttp
 import ccxt.pro
 import pytest
 
-from tests.simulator.conftest import ConnectPro, Dial, Start
+from tests.simulator.conftest import Connect, ConnectPro, Dial, Start
 from tests.simulator.streaming import ended, moved, settled, subscribed, until
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator import ReplayMarket, SimulatedExchange, SyntheticMarket
@@ -90,12 +90,9 @@ async def test_watch_trades_misses_none_and_doubles_none(
 async def test_watch_trades_for_symbols_watches_several(
     exchange: SimulatedExchange, pro: ccxt.pro.binance
 ) -> None:
-    seen = set()
-    async with asyncio.timeout(5):
-        while len(seen) < 2:
-            trades = await moved(exchange, pro.watch_trades_for_symbols(["ETH/BTC", "BTC/USDT"]))
-            seen.add(trades[0]["symbol"])
-    assert seen == {"ETH/BTC", "BTC/USDT"}
+    trades = await moved(exchange, pro.watch_trades_for_symbols(["ETH/BTC", "BTC/USDT"]))
+    assert trades[0]["symbol"] in ("ETH/BTC", "BTC/USDT")
+    await until(lambda: set(pro.trades) == {"ETH/BTC", "BTC/USDT"})
 
 
 async def test_aggregate_trades_are_served(exchange: SimulatedExchange, pro: ccxt.pro.binance) -> None:
@@ -125,12 +122,10 @@ async def test_watch_ohlcv_for_symbols_watches_several(
     exchange: SimulatedExchange, pro: ccxt.pro.binance
 ) -> None:
     wanted = [["ETH/BTC", "1s"], ["BTC/USDT", "5m"]]
-    seen = set()
-    async with asyncio.timeout(5):
-        while len(seen) < 2:
-            found = await moved(exchange, pro.watch_ohlcv_for_symbols(wanted))
-            seen |= {(symbol, timeframe) for symbol, rows in found.items() for timeframe in rows}
-    assert seen == {("ETH/BTC", "1s"), ("BTC/USDT", "5m")}
+    await moved(exchange, pro.watch_ohlcv_for_symbols(wanted))
+    exchange.advance(2)
+    await until(lambda: set(pro.ohlcvs) == {"ETH/BTC", "BTC/USDT"})
+    assert [set(pro.ohlcvs[symbol]) for symbol, _ in wanted] == [{"1s"}, {"5m"}]
 
 
 async def test_watched_book_is_the_book_of_the_rest_interface_own_orders_included(
@@ -153,12 +148,11 @@ async def test_watched_book_is_the_book_of_the_rest_interface_own_orders_include
 async def test_watch_order_book_for_symbols_watches_several(
     exchange: SimulatedExchange, pro: ccxt.pro.binance
 ) -> None:
-    seen = set()
-    async with asyncio.timeout(5):
-        while len(seen) < 2:
-            book = await moved(exchange, pro.watch_order_book_for_symbols(["ETH/BTC", "BTC/USDT"]), 0.1)
-            seen.add(book["symbol"])
-    assert seen == {"ETH/BTC", "BTC/USDT"}
+    await moved(exchange, pro.watch_order_book_for_symbols(["ETH/BTC", "BTC/USDT"]))
+    await until(
+        lambda: {symbol for symbol, book in pro.orderbooks.items() if book["nonce"]} == set(pro.symbols)
+    )
+    assert [len(pro.orderbooks[symbol]["bids"]) for symbol in pro.symbols] == [100, 100]
 
 
 async def test_every_stream_can_be_left(exchange: SimulatedExchange, pro: ccxt.pro.binance) -> None:
@@ -218,6 +212,20 @@ async def test_depth_events_follow_each_other_without_a_gap(exchange: SimulatedE
     events = await told(exchange, socket, 10)
     assert len(events) == 10
     assert all(later["U"] == event["u"] + 1 for event, later in pairwise(events))
+
+
+async def test_an_order_changes_the_book_though_nothing_trades(
+    start: Start, connect: Connect, dial: Dial
+) -> None:
+    exchange = start(market=SyntheticMarket(timeframe="1m"))
+    client = connect(exchange)
+    exchange.advance(1)
+    socket = await dial(exchange, "/ws/ethbtc@depth@100ms")
+    client.create_order("ETH/BTC", "limit", "buy", 1, 0.04)
+    (event,) = await told(exchange, socket, 0.25)
+    assert (event["b"], event["a"]) == ([["0.04000000", "1.00000000"]], [])
+    assert event["U"] == event["u"] == client.publicGetDepth({"symbol": "ETHBTC"})["lastUpdateId"]
+    assert await told(exchange, socket, 1) == []
 
 
 async def test_candles_stop_when_the_recording_ends(start: Start, dial: Dial) -> None:

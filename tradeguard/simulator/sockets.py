@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import WSMsgType, web
@@ -169,23 +170,35 @@ async def serve_socket(
     if handshake.hangs:
         await hang(request)
         reset(request.transport)
-    if handshake.hangs or handshake.status != 101:
-        return web.Response(status=503 if handshake.hangs else handshake.status, headers=handshake.headers)
+        return web.Response(status=503)
+    if handshake.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        return web.Response(status=handshake.status, headers=handshake.headers)
     line = Line(asyncio.get_running_loop())
     # Before the client knows that it is connected: what happens from then on, it will be told.
     session = gate.open(path, query, address, line)
-    ws = web.WebSocketResponse(compress=False, timeout=_CLOSE_SECONDS)
-    tasks: set[asyncio.Task[None]] = set()
     try:
-        await ws.prepare(request)
-        writing = asyncio.create_task(_write(line, ws, request.transport, reset))
-        tasks.add(writing)
+        return await _converse(request, session, line, sleep, reset)
+    finally:
+        session.closed()
+        line.close()
+
+
+async def _converse(
+    request: web.BaseRequest,
+    session: SocketSession,
+    line: Line,
+    sleep: Callable[[float], Awaitable[None]],
+    reset: _Reset,
+) -> web.StreamResponse:
+    """Complete the handshake, and go on until the client has gone."""
+    ws = web.WebSocketResponse(compress=False, timeout=_CLOSE_SECONDS)
+    await ws.prepare(request)
+    tasks = {asyncio.create_task(_write(line, ws, request.transport, reset))}
+    try:
         async for message in ws:
             if message.type is WSMsgType.TEXT:
                 _follow(session.received(message.data), sleep, tasks)
     finally:
-        session.closed()
-        line.close()
         for task in tuple(tasks):
             task.cancel()
     return ws
