@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from threading import RLock
 from typing import Protocol
@@ -177,7 +178,7 @@ class StreamHub:
         if delivery.manner is Manner.HANG or delivery.reply is None:
             return Answer()
         changes: dict[str, object] = {}
-        if delivery.reply.status == 200:
+        if delivery.reply.status == HTTPStatus.OK and delivery.reply.body.endswith(b"}"):
             changes = self._user_changes(subscriber, request)
         text = request.text(delivery.reply, self._time_ms(), changes)
         return Answer(partial(self._reply, subscriber, request.method, text))
