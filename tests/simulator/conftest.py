@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any
@@ -68,6 +69,20 @@ def binance(exchange: SimulatedExchange, connect: Connect) -> ccxt.binance:
     client = connect(exchange)
     client.load_markets()
     return client
+
+
+@pytest.fixture
+async def patience() -> AsyncIterator[None]:
+    """Cancel a test that waits for what never comes."""
+    loop = asyncio.get_running_loop()
+
+    def give_up() -> None:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    handle = loop.call_later(60, give_up)
+    yield
+    handle.cancel()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tradeguard.testing import ManualClock
 
 SYMBOL = "ETH/BTC"
 
+pytestmark = pytest.mark.usefixtures("patience")
+
 
 async def placed(client: ccxt.pro.binance, price: float = 0.04, **params: Any) -> Any:
     return await client.create_order_ws(SYMBOL, "limit", "buy", 1, price, params)
@@ -112,6 +114,16 @@ async def test_signature_key_and_age_are_checked(
     with pytest.raises(ccxt.InvalidNonce):
         await placed(late)
     assert exchange.orders() == []
+
+
+async def test_parameters_are_signed_in_their_order_of_names_however_they_are_sent(
+    exchange: SimulatedExchange, pro: ccxt.pro.binance, dial: Dial
+) -> None:
+    signed = pro.sign_params({"symbol": "ETHBTC", "omitZeroBalances": True})
+    socket = await dial(exchange, "/ws-api/v3")
+    for params in (signed, dict(reversed(signed.items()))):
+        await socket.send_json({"id": 1, "method": "account.status", "params": params})
+        assert (await socket.receive_json(timeout=5))["status"] == 200
 
 
 async def test_new_orders_are_invisible_for_a_while_over_the_socket_too(

@@ -26,6 +26,8 @@ from tradeguard.testing import ManualClock
 SYMBOL = "ETH/BTC"
 TRADES = "ethbtc@trade"
 
+pytestmark = pytest.mark.usefixtures("patience")
+
 
 async def numbers(
     exchange: SimulatedExchange, client: ccxt.pro.binance, seconds: float, count: int

@@ -17,6 +17,8 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator import ReplayMarket, SimulatedExchange, SyntheticMarket
 from tradeguard.testing import ManualClock
 
+pytestmark = pytest.mark.usefixtures("patience")
+
 
 async def told(exchange: SimulatedExchange, socket: Any, seconds: float) -> list[Any]:
     """Move the clock on and return what the socket is told meanwhile, read until a reply follows it."""

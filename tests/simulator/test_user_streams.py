@@ -17,6 +17,8 @@ from tradeguard.testing import ManualClock
 
 SYMBOL = "ETH/BTC"
 
+pytestmark = pytest.mark.usefixtures("patience")
+
 
 async def watched(exchange: SimulatedExchange, client: ccxt.pro.binance) -> None:
     """Have the client listen to its account."""
