@@ -13,7 +13,7 @@ __all__ = ["ended", "moved", "settled", "subscribed", "until"]
 _T = TypeVar("_T")
 _TURN_SECONDS = 0.02
 _GLANCE_SECONDS = 0.002
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
 
 
 async def moved(exchange: SimulatedExchange, wanted: Awaitable[_T], seconds: float = 1.0) -> _T:

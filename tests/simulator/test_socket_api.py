@@ -24,9 +24,9 @@ async def placed(client: ccxt.pro.binance, price: float = 0.04, **params: Any) -
 
 
 async def test_order_lives_over_the_socket(exchange: SimulatedExchange, pro: ccxt.pro.binance) -> None:
-    order = await placed(pro, clientOrderId="mine")
-    assert (order["clientOrderId"], order["status"], order["amount"]) == ("mine", "open", 1.0)
-    assert (await pro.fetch_order_ws(order["id"], SYMBOL))["clientOrderId"] == "mine"
+    order = await placed(pro, clientOrderId="mine:1/2")
+    assert (order["clientOrderId"], order["status"], order["amount"]) == ("mine:1/2", "open", 1.0)
+    assert (await pro.fetch_order_ws(order["id"], SYMBOL))["clientOrderId"] == "mine:1/2"
     edited = await pro.edit_order_ws(order["id"], SYMBOL, "limit", "buy", 2, 0.041)
     assert (edited["amount"], edited["price"]) == (2.0, 0.041)
     assert [one["id"] for one in await pro.fetch_open_orders_ws(SYMBOL)] == [edited["id"]]
