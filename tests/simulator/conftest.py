@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
+import aiohttp
 import ccxt
+import ccxt.pro
 import pytest
 
 from tradeguard.simulator import SimulatedExchange, SyntheticMarket
@@ -14,6 +17,8 @@ from tradeguard.testing import ManualClock
 
 Start = Callable[..., SimulatedExchange]
 Connect = Callable[..., ccxt.binance]
+ConnectPro = Callable[..., Awaitable[ccxt.pro.binance]]
+Dial = Callable[[SimulatedExchange, str], Awaitable[aiohttp.ClientWebSocketResponse]]
 
 
 @pytest.fixture
@@ -64,3 +69,50 @@ def binance(exchange: SimulatedExchange, connect: Connect) -> ccxt.binance:
     client = connect(exchange)
     client.load_markets()
     return client
+
+
+@pytest.fixture
+async def patience() -> AsyncIterator[None]:
+    """Cancel a test that waits for what never comes."""
+    loop = asyncio.get_running_loop()
+
+    def give_up() -> None:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    handle = loop.call_later(60, give_up)
+    yield
+    handle.cancel()
+
+
+@pytest.fixture
+async def connect_pro() -> AsyncIterator[ConnectPro]:
+    """Connect ccxt.pro's own binance to an exchange; the clients are closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def connected(
+            exchange: SimulatedExchange, account: str = "default", **overrides: Any
+        ) -> ccxt.pro.binance:
+            overrides.setdefault("timeout", 2000)
+            client = ccxt.pro.binance(exchange.ccxt_config(account, **overrides))
+            stack.push_async_callback(client.close)
+            await client.load_markets()
+            return client
+
+        yield connected
+
+
+@pytest.fixture
+async def pro(exchange: SimulatedExchange, connect_pro: ConnectPro) -> ccxt.pro.binance:
+    return await connect_pro(exchange)
+
+
+@pytest.fixture
+async def dial() -> AsyncIterator[Dial]:
+    """Open WebSockets of any path; they are closed after the test."""
+    async with aiohttp.ClientSession() as session:
+
+        async def dialled(exchange: SimulatedExchange, path: str) -> aiohttp.ClientWebSocketResponse:
+            return await session.ws_connect(exchange.url + path)
+
+        yield dialled

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tradeguard.simulator import EndpointGroup, FaultKind
+from tradeguard.simulator import EndpointGroup, FaultKind, StreamFaultKind
 from tradeguard.simulator.fault_profiles import PROFILES, chances_of
+from tradeguard.simulator.stream_faults import stream_chances
 
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
@@ -25,6 +26,23 @@ def test_examples_run_one_after_the_other(capsys: pytest.CaptureFixture[str]) ->
 
 def test_every_kind_of_fault_is_documented() -> None:
     assert [kind for kind in FaultKind if f"`{kind.name}`" not in TEXT] == []
+    streams = TEXT[TEXT.index("### Faults of streams") : TEXT.index("## Faults\n")]
+    assert [kind for kind in StreamFaultKind if f"| `{kind.name}` |" not in streams] == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_documented_shares_of_messages_are_those_of_the_profile(profile: str) -> None:
+    row = re.search(rf"\| {profile} \|(.*)\|", TEXT)
+    assert row is not None
+    refused, struck, ended = (float(cell.strip(" %")) for cell in row[1].split("|"))
+    shares = dict.fromkeys(StreamFaultKind, 0.0)
+    for chance, fault in stream_chances(profile):
+        shares[fault.kind] += 100 * chance
+    handshakes = shares.pop(StreamFaultKind.REFUSED)
+    ending = ("DROPPED", "CLOSED", "FROZEN", "TRUNCATED", "GARBAGE")
+    assert refused == pytest.approx(handshakes, abs=0.051)
+    assert struck == pytest.approx(sum(shares.values()), abs=0.0051)
+    assert ended == pytest.approx(sum(shares[StreamFaultKind[name]] for name in ending), abs=0.0051)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

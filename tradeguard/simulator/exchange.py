@@ -53,7 +53,7 @@ class TimeSource(Protocol):
 
 
 class SimulatedExchange:
-    """A local exchange that speaks Binance's spot protocol over real HTTP.
+    """A local exchange that speaks Binance's spot protocols over real HTTP and WebSockets.
 
         with SimulatedExchange(seed=1) as exchange:
             binance = ccxt.binance(exchange.ccxt_config())
@@ -64,7 +64,7 @@ class SimulatedExchange:
         faults: what goes wrong; None for nothing.
         seed: fixes markets, faults, keys and ids.
         clock: the exchange's time; needs `time()` alone. With a clock that is shared with the bot, and moved
-            by it, nothing ever waits.
+            by it, nothing ever waits, and streams follow as it moves; see `advance`.
         balances: of the default account, by asset, 0 or more; None has 10 BTC, 100 ETH, 100,000 USDT and 1,000
             of every other asset that is traded.
         timeframe: how long a candle lasts where `market` is None or a path.

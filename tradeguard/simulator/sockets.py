@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import WSMsgType, web
@@ -169,39 +170,51 @@ async def serve_socket(
     if handshake.hangs:
         await hang(request)
         reset(request.transport)
-    if handshake.hangs or handshake.status != 101:
-        return web.Response(status=503 if handshake.hangs else handshake.status, headers=handshake.headers)
-    ws = web.WebSocketResponse(compress=False, timeout=_CLOSE_SECONDS)
-    await ws.prepare(request)
-    transport = request.transport
-    if not isinstance(transport, asyncio.WriteTransport):
-        return ws
+        return web.Response(status=503)
+    if handshake.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        return web.Response(status=handshake.status, headers=handshake.headers)
     line = Line(asyncio.get_running_loop())
+    # Before the client knows that it is connected: what happens from then on, it will be told.
     session = gate.open(path, query, address, line)
-    writing = asyncio.create_task(_write(line, ws, transport, reset))
-    answering: set[asyncio.Task[None]] = set()
     try:
-        async for message in ws:
-            if message.type is WSMsgType.TEXT:
-                _follow(session.received(message.data), sleep, answering)
+        return await _converse(request, session, line, sleep, reset)
     finally:
         session.closed()
         line.close()
-        for task in (writing, *answering):
+
+
+async def _converse(
+    request: web.BaseRequest,
+    session: SocketSession,
+    line: Line,
+    sleep: Callable[[float], Awaitable[None]],
+    reset: _Reset,
+) -> web.StreamResponse:
+    """Complete the handshake, and go on until the client has gone."""
+    ws = web.WebSocketResponse(compress=False, timeout=_CLOSE_SECONDS)
+    await ws.prepare(request)
+    tasks = {asyncio.create_task(_write(line, ws, request.transport, reset))}
+    try:
+        async for message in ws:
+            if message.type is WSMsgType.TEXT:
+                _follow(session.received(message.data), sleep, tasks)
+    finally:
+        for task in tuple(tasks):
             task.cancel()
     return ws
 
 
 async def _write(
-    line: Line, ws: web.WebSocketResponse, transport: asyncio.WriteTransport, reset: _Reset
+    line: Line, ws: web.WebSocketResponse, transport: asyncio.Transport | None, reset: _Reset
 ) -> None:
     # The client has gone: the reader sees it as well, and ends the session.
     with suppress(ConnectionError):
-        await line.drain(ws, transport, reset)
+        if transport is not None:
+            await line.drain(ws, transport, reset)
 
 
 def _follow(
-    answer: Answer, sleep: Callable[[float], Awaitable[None]], answering: set[asyncio.Task[None]]
+    answer: Answer, sleep: Callable[[float], Awaitable[None]], tasks: set[asyncio.Task[None]]
 ) -> None:
     """Send an answer, at once where nothing is to be waited for, so that answers keep their order."""
     if answer.delay <= 0 and answer.resume is None:
@@ -209,8 +222,8 @@ def _follow(
             answer.send()
         return
     task = asyncio.create_task(_send_late(answer, sleep))
-    answering.add(task)
-    task.add_done_callback(answering.discard)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 async def _send_late(answer: Answer, sleep: Callable[[float], Awaitable[None]]) -> None:

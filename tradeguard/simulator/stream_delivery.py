@@ -53,16 +53,22 @@ class StreamDelivery:
         self._frozen: list[tuple[StreamFault, float]] = []
         self._late: deque[tuple[int, tuple[Frame, ...]]] = deque()
         self._held: tuple[int, tuple[Frame, ...]] | None = None
+        self._is_over = False
 
     @property
     def waiting(self) -> int:
-        """How many messages are late, or wait to leave."""
-        return len(self._late) + (self._held is not None) + self._line.waiting
+        """How many messages are about to leave."""
+        return self._line.waiting
+
+    @property
+    def late(self) -> int:
+        """How many messages a fault holds back."""
+        return len(self._late) + (self._held is not None)
 
     def send(self, message: StreamMessage) -> None:
         """Send a message, or let a fault have it."""
         self.release(message.time_ms)
-        if self._is_frozen(message):
+        if self._is_over or self._is_frozen(message):
             return
         fault = self._faults.draw_stream(message.group, message.name, self._seed)
         if fault is None:
@@ -71,9 +77,12 @@ class StreamDelivery:
         self.struck[fault.label] += 1
         self._suffer(fault, message)
 
-    def post(self, frames: tuple[Frame, ...]) -> None:
-        """Do something to the connection at once, whatever is late on it."""
-        self._line.post(frames)
+    def end(self, frame: Frame) -> None:
+        """Do something that the connection does not survive; what is late on it is lost."""
+        self._is_over = True
+        self._late.clear()
+        self._held = None
+        self._line.post((frame,))
 
     def release(self, now_ms: int) -> None:
         """Send what was late until now."""
@@ -91,11 +100,11 @@ class StreamDelivery:
                 duration = float("inf") if fault.duration is None else fault.duration * 1000
                 self._frozen.append((fault, now_ms + duration))
             case StreamFaultKind.DROPPED:
-                self._line.post([Frame(FrameKind.RESET)])
+                self.end(Frame(FrameKind.RESET))
             case StreamFaultKind.CLOSED if fault.code == _NO_CLOSE_FRAME:
-                self._line.post([Frame(FrameKind.END)])
+                self.end(Frame(FrameKind.END))
             case StreamFaultKind.CLOSED:
-                self._line.post([Frame(FrameKind.CLOSE, code=fault.code)])
+                self.end(Frame(FrameKind.CLOSE, code=fault.code))
             case StreamFaultKind.REORDERED if self._held is None:
                 self._held = (now_ms + round(fault.delay * 1000), (whole,))
             case StreamFaultKind.LAGGING:
@@ -105,7 +114,7 @@ class StreamDelivery:
             case StreamFaultKind.TRUNCATED:
                 self._leave((Frame(text=message.text[: len(message.text) // 2]),), now_ms, 0.0)
             case StreamFaultKind.GARBAGE:
-                self._leave((Frame(FrameKind.GARBAGE),), now_ms, 0.0)
+                self.end(Frame(FrameKind.GARBAGE))
             case _:
                 self._leave((whole,), now_ms, 0.0)
 

@@ -30,7 +30,7 @@ class StreamFaultKind(StrEnum):
     DUPLICATED = "duplicated"  # it is sent twice
     REORDERED = "reordered"  # it is sent after the next one
     TRUNCATED = "truncated"  # half of its text is sent
-    GARBAGE = "garbage"  # bytes that are no WebSocket frame are sent in its place
+    GARBAGE = "garbage"  # bytes that are no WebSocket frame are sent in its place, and then nothing
 
 
 class StreamGroup(StrEnum):
@@ -118,9 +118,10 @@ class StreamFault:
         if self.kind in _HANDSHAKE:
             if name not in (ON_ANY, StreamGroup.HANDSHAKE, *_PATHS):
                 _refuse("on", name, "any, " + ", ".join(_PATHS))
-        elif not isinstance(name, str) or not (name in (ON_ANY, *StreamGroup) or "@" in name):
-            groups = ", ".join(group for group in StreamGroup if group is not StreamGroup.HANDSHAKE)
-            _refuse("on", name, f"any, one of {groups}, or a stream such as 'ethbtc@trade'")
+            return
+        groups = [group for group in StreamGroup if group is not StreamGroup.HANDSHAKE]
+        if not isinstance(name, str) or not (name in (ON_ANY, *groups) or "@" in name):
+            _refuse("on", name, f"any, one of {', '.join(groups)}, or a stream such as 'ethbtc@trade'")
 
 
 _K = StreamFaultKind

@@ -48,11 +48,12 @@ class SocketRequest:
             address=self.address,
         )
 
-    def text(self, reply: HttpReply, changes: Mapping[str, object] | None = None) -> str:
+    def text(self, reply: HttpReply, now_ms: int, changes: Mapping[str, object] | None = None) -> str:
         """Return the message that answers the request.
 
         Args:
             reply: what the REST protocol answers.
+            now_ms: epoch milliseconds.
             changes: put over the result.
         """
         body = reply.body.decode()
@@ -65,6 +66,9 @@ class SocketRequest:
             answer["result"] = {**said, **changes} if changes else said
         else:
             answer["error"] = said
+            if "Retry-After" in reply.headers:
+                until_ms = now_ms + int(reply.headers["Retry-After"]) * 1000
+                said["data"] = {"serverTime": now_ms, "retryAfter": until_ms}
         if self.params.get("returnRateLimits") is not False:
             answer["rateLimits"] = [_rate_limit(reply)]
         return json.dumps(answer, separators=(",", ":"))

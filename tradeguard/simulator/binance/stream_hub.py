@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from threading import RLock
 from typing import Protocol
@@ -173,13 +174,13 @@ class StreamHub:
 
             return Answer(delay=delivery.delay, resume=resumed)
         if delivery.manner is Manner.RESET:
-            return Answer(partial(subscriber.delivery.post, (Frame(FrameKind.RESET),)))
+            return Answer(partial(subscriber.delivery.end, Frame(FrameKind.RESET)))
         if delivery.manner is Manner.HANG or delivery.reply is None:
             return Answer()
         changes: dict[str, object] = {}
-        if delivery.reply.status == 200:
+        if delivery.reply.status == HTTPStatus.OK and delivery.reply.body.endswith(b"}"):
             changes = self._user_changes(subscriber, request)
-        text = request.text(delivery.reply, changes)
+        text = request.text(delivery.reply, self._time_ms(), changes)
         return Answer(partial(self._reply, subscriber, request.method, text))
 
     def _user_changes(self, subscriber: Subscriber, request: SocketRequest) -> dict[str, object]:

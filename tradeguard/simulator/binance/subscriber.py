@@ -29,7 +29,8 @@ class SocketRecord:
         streams: market streams that it listens to.
         accounts: accounts whose events it gets.
         sent: messages that the exchange has sent.
-        waiting: messages that are late, or wait to leave.
+        waiting: messages that are about to leave.
+        late: messages that a fault holds back until the exchange's clock has moved on.
         faults: how often each kind of fault has struck it.
     """
 
@@ -40,6 +41,7 @@ class SocketRecord:
     accounts: tuple[str, ...]
     sent: int
     waiting: int
+    late: int
     faults: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -87,6 +89,7 @@ class Subscriber:
             accounts=tuple(self.accounts.values()),
             sent=self.delivery.sent,
             waiting=self.delivery.waiting,
+            late=self.delivery.late,
             faults=dict(self.delivery.struck),
         )
 

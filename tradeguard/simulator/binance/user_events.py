@@ -12,7 +12,7 @@ from types import MappingProxyType
 from tradeguard.simulator.binance.serialise import amount, symbol_id
 from tradeguard.simulator.events import OrderEvent, OrderEventKind
 from tradeguard.simulator.ledger import Balance
-from tradeguard.simulator.orders import Order, OrderStatus
+from tradeguard.simulator.orders import Order, OrderStatus, Trade
 
 __all__ = ["execution_report", "position"]
 
@@ -36,7 +36,7 @@ def execution_report(event: OrderEvent, order: Order) -> dict[str, object]:
         event: what happened, and the order right after it.
         order: the same order as it is now, for what never changes of it.
     """
-    record, request, trade = event.order, order.request, event.trade
+    record, request = event.order, order.request
     prevented = record.status is OrderStatus.EXPIRED_IN_MATCH
     return {
         "e": "executionReport",
@@ -56,23 +56,32 @@ def execution_report(event: OrderEvent, order: Order) -> dict[str, object]:
         "X": str(record.status),
         "r": "NONE",
         "i": order.order_id,
-        "l": amount(_ZERO if trade is None else trade.quantity),
         "z": amount(record.filled),
-        "L": amount(_ZERO if trade is None else trade.price),
-        "n": "0" if trade is None else amount(trade.fee),
-        "N": None if trade is None else trade.fee_asset,
+        **_fill(event.trade),
         "T": event.time_ms,
-        "t": -1 if trade is None else trade.trade_id,
         "I": order.order_id,
         "w": record.status.is_open and order.is_working,
-        "m": trade is not None and trade.is_maker,
         "M": False,
         "O": record.created_ms,
         "Z": amount(record.cost),
-        "Y": amount(_ZERO if trade is None else trade.quote_quantity),
         "Q": amount(request.quote_quantity or _ZERO),
         "W": order.working_ms,
         "V": str(request.self_trade),
+    }
+
+
+def _fill(trade: Trade | None) -> dict[str, object]:
+    if trade is None:
+        nothing = amount(_ZERO)
+        return {"l": nothing, "L": nothing, "Y": nothing, "n": "0", "N": None, "t": -1, "m": False}
+    return {
+        "l": amount(trade.quantity),
+        "L": amount(trade.price),
+        "Y": amount(trade.quote_quantity),
+        "n": amount(trade.fee),
+        "N": trade.fee_asset,
+        "t": trade.trade_id,
+        "m": trade.is_maker,
     }
 
 
