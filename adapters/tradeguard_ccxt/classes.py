@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import ccxt
-import ccxt.async_support
 from ccxt.base.exchange import BaseExchange
 
 from tradeguard.exceptions import ConfigurationException
@@ -104,11 +103,11 @@ def socket_methods(
     methods: dict[str, Callable[..., Any]] = {}
     for name in STREAM_KINDS:
         methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_async=True)
-    for name in sorted(n for n in dir(ccxt.async_support.Exchange) if n.endswith("_ws") and kind_of(n)):
+    for name in sorted(n for n in dir(base) if n.endswith("_ws") and kind_of(n)):
         original, operation = getattr(base, name), operation_of(name)
         protocol = runners.get(name.removesuffix("_ws"))
         # Those of ccxt's base class are put together from others.
-        is_own = original.__qualname__ != f"Exchange.{name}"
+        is_own = not original.__module__.endswith("base.exchange")
         outer = by_socket(run) if operation.kind is Kind.READ or is_own else run
         flow = None if protocol is None else by_socket(protocol)
         methods[name] = _guarded(operation, original, flow, outer, is_async=True)

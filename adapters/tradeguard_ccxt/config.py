@@ -131,6 +131,14 @@ class GuardConfig:
             if not isinstance(method, str) or not method.startswith("fetch_"):
                 raise _wrong("max_age", method, "unified reads such as 'fetch_ticker' for its keys")
             _require_seconds(f"max_age[{method!r}]", seconds)
+        self._check_streams()
+        unknown = set(self.interlock) - {"stale_data", "authentication"}
+        if unknown:
+            raise _wrong("interlock", sorted(unknown), "the options 'stale_data' and 'authentication'")
+        if self.clock is not None and not isinstance(self.clock, Clock):
+            raise _wrong("clock", self.clock, "a Clock (monotonic, time, sleep, sleep_async)")
+
+    def _check_streams(self) -> None:
         if not isinstance(self.redial, Backoff):
             raise _wrong("redial", self.redial, "a Backoff")
         if not isinstance(self.silence, Mapping):
@@ -139,11 +147,6 @@ class GuardConfig:
             if method not in DEFAULT_SILENCE:
                 raise _wrong("silence", method, "streams such as 'watch_ticker' for its keys")
             _require_seconds(f"silence[{method!r}]", seconds)
-        unknown = set(self.interlock) - {"stale_data", "authentication"}
-        if unknown:
-            raise _wrong("interlock", sorted(unknown), "the options 'stale_data' and 'authentication'")
-        if self.clock is not None and not isinstance(self.clock, Clock):
-            raise _wrong("clock", self.clock, "a Clock (monotonic, time, sleep, sleep_async)")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GuardConfig:
         """Return itself: it never changes, and a monitor, a journal or a clock in it is meant to be shared."""

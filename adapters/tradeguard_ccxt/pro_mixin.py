@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.parts import parts_of, streams_of
 from tradeguard_ccxt.runtime import REQUEST
-from tradeguard_ccxt.socket_client import GuardedClient, guard_client
-from tradeguard_ccxt.streams import LISTENING, StreamDesk
+from tradeguard_ccxt.socket_client import SocketMixin, guard_client
+from tradeguard_ccxt.stream import LISTENING
+from tradeguard_ccxt.streams import StreamDesk
 
 if TYPE_CHECKING:
     from tradeguard_ccxt.config import GuardConfig
-    from tradeguard_ccxt.streams import StreamGap
+    from tradeguard_ccxt.stream import StreamGap
 
 __all__ = ["ProMixin"]
 
@@ -67,7 +68,7 @@ class ProMixin(AsyncMixin):
 
     def handle_message(self, client: Any, message: Any) -> Any:
         """Take a message of a socket."""
-        if not isinstance(client, GuardedClient):
+        if not isinstance(client, SocketMixin):
             return super().handle_message(client, message)  # type: ignore[misc]
         with client.receiving(message):
             return super().handle_message(client, message)  # type: ignore[misc]
@@ -75,19 +76,19 @@ class ProMixin(AsyncMixin):
     def on_error(self, client: Any, error: Any) -> None:
         """Take note of a socket that failed."""
         super().on_error(client, error)  # type: ignore[misc]
-        if isinstance(client, GuardedClient):
+        if isinstance(client, SocketMixin):
             streams_of(self).lost(client, error)
 
     def on_close(self, client: Any, error: Any) -> None:
         """Take note of a socket that was closed."""
         super().on_close(client, error)  # type: ignore[misc]
-        if isinstance(client, GuardedClient):
+        if isinstance(client, SocketMixin):
             streams_of(self).lost(client, None)
 
     def on_connected(self, client: Any, message: Any = None) -> None:
         """Take note of a socket that is connected; one that was given up meanwhile is closed."""
         super().on_connected(client, message)  # type: ignore[misc]
-        if isinstance(client, GuardedClient) and client.is_dropped:
+        if isinstance(client, SocketMixin) and client.is_dropped:
             asyncio.ensure_future(client.close(1000))  # noqa: RUF006 - ccxt's loop holds it
 
     async def close(self, *args: Any, **kwargs: Any) -> Any:
@@ -102,6 +103,6 @@ class ProMixin(AsyncMixin):
         request = REQUEST.get()
         if stream is not None:
             streams_of(self).subscribed(stream, client, [str(h) for h in message_hashes])
-        elif request is not None and isinstance(client, GuardedClient):
+        elif request is not None and isinstance(client, SocketMixin):
             request.wire.check_signing()
             client.requests.update((str(message_hash), request) for message_hash in message_hashes)

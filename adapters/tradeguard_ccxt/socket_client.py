@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ccxt
-from ccxt.async_support.base.ws.client import Client
 
 from tradeguard_ccxt.operations import CURRENT, Circuit, Entered, Kind, Operation
 from tradeguard_ccxt.runtime import REQUEST, Request
 
-__all__ = ["GuardedClient", "Listener", "guard_client"]
+__all__ = ["Listener", "SocketMixin", "guard_client"]
 
 _RECEIVING = Operation("stream", Kind.READ, Circuit.MARKET_DATA)
 _REFUSED = 400
@@ -32,16 +32,17 @@ class Listener(Protocol):
 
 
 def guard_client(client: Any, exchange: Any, listener: Listener) -> Any:
-    """Return ccxt's client as a guarded one; what is none of ccxt's own class is left as it is."""
-    if type(client) is Client:
-        client.__class__ = GuardedClient
+    """Return ccxt's client as a guarded one."""
+    if not isinstance(client, SocketMixin):
+        base: Any = type(client)
+        client.__class__ = _guarded_class(base)
         client.exchange = exchange
         client.listener = listener
         client.requests = {}
     return client
 
 
-class GuardedClient(Client):  # type: ignore[misc]
+class SocketMixin:
     """One WebSocket connection, for as long as it lasts.
 
     Attributes:
@@ -61,6 +62,17 @@ class GuardedClient(Client):  # type: ignore[misc]
     _is_for_all = False
     _message: Any = None
 
+    # What ccxt's client behind it gives.
+    if TYPE_CHECKING:
+        connected: Any
+        connecting: bool
+        connection: Any
+        futures: dict[str, Any]
+        on_error: Callable[[Any], None]
+        open: Callable[[Any, float], Coroutine[Any, Any, None]]
+        ping_looper: Any
+        url: str
+
     def connect(self, session: Any, backoff_delay: float = 0) -> Any:
         """Dial, once; what is heard later runs in a context of its own and not in that of the first caller."""
         if not self.connection and not self.connecting:
@@ -79,34 +91,40 @@ class GuardedClient(Client):  # type: ignore[misc]
             return None
         if request is not None:
             request.wire.sent = True
-        return await super().send(message)
+        return await super().send(message)  # type: ignore[misc]
 
     def resolve(self, result: Any, message_hash: str) -> Any:
         """Hand a message to whoever waits for it."""
         self.listener.heard(self, message_hash)
-        return super().resolve(result, message_hash)
+        return super().resolve(result, message_hash)  # type: ignore[misc]
 
     def reject(self, result: Any, message_hash: str | None = None) -> Any:
         """Hand an error to whoever waits for one message, or for any."""
         if message_hash is None:
             self._is_for_all = True
             try:
-                return super().reject(result)
+                return super().reject(result)  # type: ignore[misc]
             finally:
                 self._is_for_all = False
         request = self.requests.get(message_hash)
         if request is not None and self._message is not None and not self._is_for_all:
             request.wire.answered(_status(self._message), {})
-        return super().reject(result, message_hash)
+        future = self.futures.get(message_hash)
+        rejected = super().reject(result, message_hash)  # type: ignore[misc]
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()  # nobody may be waiting for it, and asyncio would make a noise
+        return rejected
 
     def handle_message(self, message: Any) -> None:
         """Take a frame; one that cannot be read ends the connection, where ccxt would fall silent for good."""
         if self.is_dropped:
             return
         try:
-            super().handle_message(message)
+            super().handle_message(message)  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the receiving must not just stop
-            self.drop(ccxt.NetworkError(f"{self.url} sent what cannot be read: {type(error).__name__}: {error}"))
+            self.drop(
+                ccxt.NetworkError(f"{self.url} sent what cannot be read: {type(error).__name__}: {error}")
+            )
 
     def drop(self, error: ccxt.BaseError) -> None:
         """Give the connection up: whoever waits for it gets `error`, and the next call dials again."""
@@ -124,7 +142,7 @@ class GuardedClient(Client):  # type: ignore[misc]
         self.is_dropped = True
         if self._dialling is not None and not self._dialling.done():
             self._dialling.cancel()
-        await super().close(code)
+        await super().close(code)  # type: ignore[misc]
 
     @contextmanager
     def receiving(self, message: Any) -> Iterator[None]:
@@ -134,6 +152,11 @@ class GuardedClient(Client):  # type: ignore[misc]
             yield
         finally:
             self._message = None
+
+
+@functools.cache
+def _guarded_class(base: type) -> type:
+    return type(base.__name__, (SocketMixin, base), {"__module__": __name__, "__doc__": base.__doc__})
 
 
 def _status(message: Any) -> int:

@@ -75,7 +75,13 @@ STREAM_KINDS: Mapping[str, StreamKind] = MappingProxyType(
 
 _PUBLIC_SILENCE = 60.0
 _PRIVATE_SILENCE = 120.0
-_LIVELY = ("watch_bids_asks", "watch_order_book", "watch_order_book_for_symbols", "watch_ticker", "watch_tickers")
+_LIVELY = (
+    "watch_bids_asks",
+    "watch_order_book",
+    "watch_order_book_for_symbols",
+    "watch_ticker",
+    "watch_tickers",
+)
 _QUIET = ("watch_liquidations", "watch_liquidations_for_symbols")
 
 DEFAULT_SILENCE: Mapping[str, float] = MappingProxyType(

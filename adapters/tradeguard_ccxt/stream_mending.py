@@ -14,10 +14,10 @@ from tradeguard_ccxt.candle_line import CandleLine
 from tradeguard_ccxt.operations import Circuit
 from tradeguard_ccxt.order_line import OrderLine
 from tradeguard_ccxt.parts import parts_of, streams_of
+from tradeguard_ccxt.stream import Stream, StreamGap
 from tradeguard_ccxt.stream_kinds import Content
 from tradeguard_ccxt.stream_lines import StreamLine
 from tradeguard_ccxt.stream_reads import read_line
-from tradeguard_ccxt.streams import Stream, StreamGap
 from tradeguard_ccxt.trade_line import TradeLine
 
 __all__ = ["Mender"]
@@ -144,7 +144,11 @@ class Mender:
         """Tell that something is missing that cannot be had."""
         symbol = key[0] if isinstance(key, tuple) else key
         gap = StreamGap(
-            stream=self._stream.method, symbol=symbol, since_ms=since_ms, until_ms=self._streams.now_ms(), reason=reason
+            stream=self._stream.method,
+            symbol=symbol,
+            since_ms=since_ms,
+            until_ms=self._streams.now_ms(),
+            reason=reason,
         )
         self._streams.gaps.append(gap)
         self._guard.tally.add("stream_gaps")

@@ -9,8 +9,8 @@ from typing import Any
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.order_line import OrderLine
 from tradeguard_ccxt.parts import parts_of
+from tradeguard_ccxt.stream import Stream
 from tradeguard_ccxt.stream_kinds import Content
-from tradeguard_ccxt.streams import Stream
 from tradeguard_ccxt.trade_line import TradeLine
 
 __all__ = ["read_line", "read_state"]
@@ -24,7 +24,7 @@ _OVERLAP_MS = 2000  # what was delivered already is read once more, to see that 
 # Where trades are read from an id on. Binance's aggregated trades, which `fetch_trades` reads, have other ids than
 # the trades of its socket; GET /api/v3/historicalTrades has the same, without holes.
 _READS_BY_ID: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    dict.fromkeys(("binance", "binanceus"), {"fetchTradesMethod": "publicGetHistoricalTrades"})
+    {key: {"fetchTradesMethod": "publicGetHistoricalTrades"} for key in ("binance", "binanceus")}
 )
 
 
@@ -120,7 +120,7 @@ async def _orders(exchange: Any, symbol: str, line: Any) -> list[Any]:
 def _identity(item: Any) -> Any:
     if isinstance(item, Mapping):
         identifier = item.get("id")
-        return identifier if identifier else (item.get("timestamp"), item.get("price"), item.get("amount"))
+        return identifier or (item.get("timestamp"), item.get("price"), item.get("amount"))
     return item[0]
 
 

@@ -134,9 +134,7 @@ class TradeLine:
         by_id = any(_key(item) in self._seen for item in read)
         return not by_id and any(_fingerprint(item) in self._prints for item in read)
 
-    def _is_whole(
-        self, read: Sequence[Any], fresh: Sequence[Any], *, overlaps: bool, is_alien: bool
-    ) -> bool:
+    def _is_whole(self, read: Sequence[Any], fresh: Sequence[Any], *, overlaps: bool, is_alien: bool) -> bool:
         if self._last is None:
             return True
         if self.is_dense and not is_alien:

@@ -16,10 +16,10 @@ from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Operation
 from tradeguard_ccxt.parts import parts_of, streams_of
 from tradeguard_ccxt.polled import as_polled
+from tradeguard_ccxt.stream import Stream, StreamQuietError, StreamSilentError
 from tradeguard_ccxt.stream_kinds import STREAM_KINDS, Content
 from tradeguard_ccxt.stream_mending import Mender
 from tradeguard_ccxt.stream_reads import read_state
-from tradeguard_ccxt.streams import Stream, StreamQuietError, StreamSilentError
 
 __all__ = ["watch"]
 
@@ -164,7 +164,7 @@ class _Watch:
         lag = (self._streams.now_ms() - stamp) / 1000
         least = lag if self._stream.least_lag is None else min(lag, self._stream.least_lag)
         self._stream.least_lag = least  # the clocks may differ by as much
-        return lag - least > bound
+        return bool(lag - least > bound)
 
     async def _look_whether_missed(self) -> Any:
         """Ask REST whether an account's stream kept something back; if so, its socket is no good."""
@@ -172,12 +172,17 @@ class _Watch:
         if stream.kind.content is Content.STATE:
             return _NOTHING
         healed = await self._mender.mended()
+        if healed is not None:
+            stream.broken_since = None
         if healed:
             error = StreamSilentError(f"{stream.method} kept something back")
             self._guard.tally.add("stream_watchdog")
             self._lose(error)
             self._streams.failed(stream, error)
             return healed
+        if healed is not None:
+            stream.is_new = False
+            self._streams.succeeded(stream)
         return _NOTHING
 
     # -- while the socket is lost -----------------------------------------------------------------------------
@@ -185,6 +190,7 @@ class _Watch:
     async def _broken(self, error: ccxt.BaseError) -> Any:
         """Take note of a lost socket, and make up for what it kept back, as far as REST tells."""
         stream, streams = self._stream, self._streams
+        self._error = error
         if isinstance(error, ccxt.InvalidNonce) and not isinstance(error, ccxt.ChecksumError):
             await self._resync()
         self._lose(error)
@@ -201,8 +207,12 @@ class _Watch:
             streams.give_back(stream)  # nothing happened that it could have told
         else:
             streams.failed(stream, error)
-        self._check_deadline(error)
-        return self._unless_empty(healed)
+        if healed is not None:
+            stream.broken_since = None
+            return self._unless_empty(healed)
+        if self._is_overdue():
+            return await self._poll()
+        return _NOTHING
 
     def _lose(self, error: ccxt.BaseError) -> None:
         stream = self._stream
@@ -228,7 +238,8 @@ class _Watch:
             stream.broken_since = streams.now
         due = stream.polled_at + self._guard.config.poll_interval - streams.now
         if due > 0 or stream.kind.fetch is None:
-            self._check_deadline(self._error)
+            if stream.kind.fetch is None:
+                self._check_deadline()
             closed_in = self._guard.circuits[Circuit.STREAMS].open_seconds() or _SHORT_PAUSE
             await self._flavour.sleep_async(min(max(due, 0.0) or closed_in, closed_in))
             return _NOTHING
@@ -237,7 +248,7 @@ class _Watch:
             result = await self._read()
         except ccxt.OperationFailed as error:
             self._error = error
-            self._check_deadline(error)
+            self._check_deadline()
             return _NOTHING
         self._guard.tally.add("stream_polls")
         stream.broken_since = None
@@ -249,18 +260,23 @@ class _Watch:
             return await read_state(self._exchange, stream, stream.version)
         return await self._mender.polled()
 
-    def _check_deadline(self, error: BaseException | None) -> None:
-        stream = self._stream
-        since, now = stream.broken_since, self._streams.now
-        if since is not None and now - since > self._guard.config.stream_deadline:
-            stream.broken_since = None  # the next call has its own time
-            self._streams.give_back(stream)
-            raise error if isinstance(error, ccxt.BaseError) else ccxt.ExchangeNotAvailable(
-                f"{self._guard.exchange_id} {stream.method}: neither the socket nor REST could be had"
-            )
+    def _is_overdue(self) -> bool:
+        since = self._stream.broken_since
+        return since is not None and self._streams.now - since > self._guard.config.stream_deadline
+
+    def _check_deadline(self) -> None:
+        if not self._is_overdue():
+            return
+        self._stream.broken_since = None  # the next call has its own time
+        self._streams.give_back(self._stream)
+        if isinstance(self._error, ccxt.BaseError):
+            raise self._error
+        raise ccxt.ExchangeNotAvailable(
+            f"{self._guard.exchange_id} {self._stream.method}: no way to the exchange"
+        )
 
     def _unless_empty(self, result: Any) -> Any:
-        return result if result else _NOTHING
+        return result or _NOTHING
 
 
 @functools.lru_cache(maxsize=4096)

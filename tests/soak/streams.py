@@ -1,0 +1,237 @@
+"""Hours of streams, compressed into what it takes to compute them, under drops, freezes and worse; then the audit.
+
+    python tests/soak/streams.py --hours 4 --seeds 1 2 3
+
+Every trade must have been delivered once and in order, every candle once and as the exchange has it now, every change
+of an order and every fill once; a book that is returned must be one of the present.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import itertools
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ccxt.async_support
+
+from tradeguard.simulator import FaultPlan, SimulatedExchange, StreamFault, StreamFaultKind, SyntheticMarket
+from tradeguard.testing import ManualClock
+from tradeguard_ccxt import GuardConfig
+from tradeguard_ccxt.pro import GuardedExchange
+
+SYMBOL = "ETH/BTC"
+_STEP_SECONDS = 1.0
+_ORDER_EVERY = 45  # steps
+_K = StreamFaultKind
+_DROPS = (
+    (0.05, StreamFault(_K.REFUSED, times=None, status=503)),
+    (0.0015, StreamFault(_K.DROPPED, times=None)),
+    (0.0010, StreamFault(_K.CLOSED, times=None, code=1006)),
+    (0.0010, StreamFault(_K.CLOSED, times=None, code=1012)),
+    (0.0010, StreamFault(_K.FROZEN, times=None)),
+)
+_WORSE = (
+    (0.0005, StreamFault(_K.TRUNCATED, times=None)),
+    (0.0005, StreamFault(_K.GARBAGE, times=None)),
+    (0.0020, StreamFault(_K.LAGGING, times=None, delay=3.0)),
+    (0.0020, StreamFault(_K.LOST, on="trade", times=None)),
+    (0.0040, StreamFault(_K.DUPLICATED, times=None)),
+    (0.0030, StreamFault(_K.REORDERED, on="trade", times=None)),
+)
+
+
+@dataclass
+class Heard:
+    """What a bot was told."""
+
+    trades: list[Any] = field(default_factory=list)
+    candles: list[Any] = field(default_factory=list)
+    orders: list[Any] = field(default_factory=list)
+    fills: list[Any] = field(default_factory=list)
+    books: int = 0
+    late_books: int = 0
+    tickers: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the audit found; `problems` is empty where nothing is wrong."""
+
+    problems: list[str]
+    heard: Heard
+    statistics: dict[str, Any]
+    sockets: int
+    seconds: float
+
+
+async def soak(hours: float, seed: int, *, is_hostile: bool = True) -> Verdict:
+    """Run one soak and audit it."""
+    began = time.monotonic()
+    clock = ManualClock()
+    chances = (*_DROPS, *_WORSE) if is_hostile else _DROPS
+    market = SyntheticMarket([SYMBOL], volatility=0.00005)
+    faults = FaultPlan((), seed, chances)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimulatedExchange(market, faults, seed, clock=clock, request_limit=None) as server,
+    ):
+        guard = GuardConfig(
+            clock=clock, journal=Path(folder, "soak.db"), silence=dict.fromkeys(_PRIVATE, 20.0)
+        )
+        exchange: Any = GuardedExchange("binance", server.ccxt_config(timeout=5000), guard=guard)
+        plain = ccxt.async_support.binance(server.ccxt_config(timeout=5000))
+        try:
+            heard = Heard()
+            await exchange.load_markets()
+            await _run(server, exchange, plain, heard, int(hours * 3600 / _STEP_SECONDS))
+            server.faults.clear()
+            problems = await _audit(server, plain, heard, exact=not is_hostile)
+            return Verdict(
+                problems, heard, exchange.guard_statistics(), len(server.sockets), time.monotonic() - began
+            )
+        finally:
+            await exchange.close()
+            await plain.close()
+
+
+_PRIVATE = ("watch_orders", "watch_my_trades")
+
+
+async def _run(server: SimulatedExchange, exchange: Any, plain: Any, heard: Heard, steps: int) -> None:
+    def book(told: Any) -> None:
+        heard.books += 1
+        stamp = told.get("timestamp")
+        heard.late_books += stamp is not None and server.time_ms() - stamp > 60_000
+
+    def ticker(_: Any) -> None:
+        heard.tickers += 1
+
+    def copied(into: list[Any]) -> Callable[[Any], None]:
+        return lambda told: into.extend(dict(one) if isinstance(one, dict) else list(one) for one in told)
+
+    watching = {
+        asyncio.create_task(_loop(call, take, heard))
+        for call, take in (
+            (lambda: exchange.watch_trades(SYMBOL), copied(heard.trades)),
+            (lambda: exchange.watch_ohlcv(SYMBOL, "1m"), copied(heard.candles)),
+            (lambda: exchange.watch_orders(SYMBOL), copied(heard.orders)),
+            (lambda: exchange.watch_my_trades(SYMBOL), copied(heard.fills)),
+            (lambda: exchange.watch_order_book(SYMBOL, None, {"watchOrderBookRate": "1000"}), book),
+            (lambda: exchange.watch_ticker(SYMBOL), ticker),
+        )
+    }
+    try:
+        await _turns(server, 20)
+        for step in range(steps):
+            server.advance(_STEP_SECONDS)
+            await _turns(server, 1)
+            if step % _ORDER_EVERY == 0:
+                await _order(plain, step, float(server.last_price(SYMBOL)))
+        server.faults.clear()
+        for _ in range(300):  # time to heal what is broken
+            server.advance(_STEP_SECONDS)
+            await _turns(server, 1)
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def _loop(call: Callable[[], Awaitable[Any]], take: Callable[[Any], None], heard: Heard) -> None:
+    while True:
+        try:
+            take(await call())
+        except Exception as error:
+            heard.errors.append(f"{type(error).__name__}: {error}")
+            if len(heard.errors) > 20:
+                return
+
+
+async def _turns(server: SimulatedExchange, turns: int) -> None:
+    """Let everything be done that the present asks for."""
+    for _ in range(turns):
+        for _ in range(20):
+            await asyncio.sleep(0.0005)
+            if not any(socket.is_open and socket.waiting for socket in server.sockets[-12:]):
+                break
+
+
+async def _order(plain: Any, step: int, price: float) -> None:
+    side = "buy" if step % (2 * _ORDER_EVERY) else "sell"
+    if step % (3 * _ORDER_EVERY):
+        await plain.create_order(SYMBOL, "market", side, 0.05)
+        return
+    order = await plain.create_order(SYMBOL, "limit", "buy", 0.05, round(price * 0.8, 5))
+    await plain.cancel_order(order["id"], SYMBOL)
+
+
+async def _audit(server: SimulatedExchange, plain: Any, heard: Heard, *, exact: bool) -> list[str]:
+    problems = [f"error: {error}" for error in heard.errors]
+    ids = [int(trade["id"]) for trade in heard.trades]
+    problems += [f"trade {b} after {a}" for a, b in itertools.pairwise(ids) if b != a + 1]
+    opens = list(dict.fromkeys(candle[0] for candle in heard.candles))
+    problems += [f"candle {b} after {a}" for a, b in itertools.pairwise(opens) if b != a + 60_000]
+    final = {candle[0]: candle for candle in heard.candles}
+    told: dict[int, Any] = {}
+    since = opens[0] if opens else 0
+    while since <= opens[-1]:
+        page = await plain.fetch_ohlcv(SYMBOL, "1m", since, 1000)
+        told |= {candle[0]: candle for candle in page}
+        since = page[-1][0] + 60_000
+    if exact:
+        problems += [
+            f"candle {opened} is {final[opened]} and not {told[opened]}"
+            for opened in opens[:-1]
+            if final[opened] != told[opened]
+        ]
+    fills = [int(fill["id"]) for fill in heard.fills]
+    actual = [int(trade.trade_id) for trade in server.trades()]
+    if sorted(fills) != sorted(actual):
+        problems.append(f"fills: {len(fills)} of {len(actual)}, doubled {len(fills) - len(set(fills))}")
+    last = {order["id"]: order["status"] for order in heard.orders}
+    names = {"FILLED": "closed", "CANCELED": "canceled", "NEW": "open", "EXPIRED": "expired"}
+    for record in server.orders():
+        status = names.get(str(record.status), str(record.status))
+        if last.get(str(record.order_id)) != status:
+            problems.append(f"order {record.order_id} is {status} and not {last.get(str(record.order_id))}")
+    if heard.late_books:
+        problems.append(f"{heard.late_books} books of the past")
+    return problems
+
+
+def main() -> int:
+    """Run the soaks that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--hours", type=float, default=4.0, help="of each stream")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--drops-only", action="store_true", help="drops and freezes, and candles compared exactly"
+    )
+    options = parser.parse_args()
+    failed = 0
+    for seed in options.seeds:
+        verdict = asyncio.run(soak(options.hours, seed, is_hostile=not options.drops_only))
+        gc.collect()
+        heard = verdict.heard
+        print(
+            f"seed {seed}: {len(heard.trades)} trades, {len(heard.candles)} candles, {len(heard.orders)} orders, "
+            f"{len(heard.fills)} fills, {heard.books} books, {heard.tickers} tickers over {verdict.sockets} sockets "
+            f"in {verdict.seconds:.0f} s; {verdict.statistics['streams']}; {len(verdict.problems)} problems",
+            *verdict.problems[:20],
+            sep="\n    ",
+        )
+        failed += bool(verdict.problems)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
