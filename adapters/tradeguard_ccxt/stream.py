@@ -22,7 +22,7 @@ class StreamSilentError(ccxt.RequestTimeout):  # type: ignore[misc]
 
 
 class StreamQuietError(ccxt.RequestTimeout):  # type: ignore[misc]
-    """Nothing was heard of an account's stream for a while, which is normal: look whether anything was missed."""
+    """Nothing was heard of a stream for a while, which may be normal: look whether anything was missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class Stream:
         lines: what was delivered, by symbol, or by symbol and timeframe.
         broken_since: monotonic seconds since when nothing could be delivered, or None.
         is_unverified: it was dialled again: the next result must be completed by REST.
+        is_checked: since then REST was asked once whether anything was missed.
+        lost: the last socket of which it is known that it was lost.
         polled_at, mended_at: monotonic seconds of the last REST read of either kind.
         delivered: the version and result that was delivered last, for callers that wait for the same.
         deliveries: how often something was delivered.
@@ -80,6 +82,8 @@ class Stream:
         self.lines: dict[Any, StreamLine] = {}
         self.broken_since: float | None = None
         self.is_unverified = False
+        self.is_checked = False
+        self.lost: Any = None
         self.polled_at = float("-inf")
         self.mended_at = float("-inf")
         self.least_lag: float | None = None

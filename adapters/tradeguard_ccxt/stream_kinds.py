@@ -36,6 +36,11 @@ class StreamKind:
     is_private: bool = False
     is_of_many: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that happens is to be delivered, and not the newest state alone."""
+        return self.content not in (Content.BOOK, Content.STATE)
+
 
 STREAM_KINDS: Mapping[str, StreamKind] = MappingProxyType(
     {

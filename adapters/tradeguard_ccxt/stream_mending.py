@@ -17,7 +17,7 @@ from tradeguard_ccxt.parts import parts_of, streams_of
 from tradeguard_ccxt.stream import Stream, StreamGap
 from tradeguard_ccxt.stream_kinds import Content
 from tradeguard_ccxt.stream_lines import StreamLine
-from tradeguard_ccxt.stream_reads import read_line
+from tradeguard_ccxt.stream_reads import is_read_by_id, read_line
 from tradeguard_ccxt.trade_line import TradeLine
 
 __all__ = ["Mender"]
@@ -83,7 +83,7 @@ class Mender:
 
     async def mended(self) -> Any:
         """Return what REST tells that was not delivered; None where it could not be asked, or has nothing to tell."""
-        if self._stream.kind.content in (Content.BOOK, Content.STATE):
+        if not self._stream.kind.is_whole:
             return None
         self._stream.mended_at = self._streams.now
         try:
@@ -169,7 +169,7 @@ class Mender:
         """Return the lines that the caller named, or of whose orders we know."""
         content = self._stream.kind.content
         is_known = bool(self._stream.symbols and self._stream.lines)
-        if content in (Content.BOOK, Content.STATE) or is_known or not self._exchange.markets:
+        if not self._stream.kind.is_whole or is_known or not self._exchange.markets:
             return []
         if content is Content.CANDLES:
             pairs = self._stream.arguments.get("symbolsAndTimeframes")
@@ -195,7 +195,11 @@ class Mender:
             elif content is Content.ORDERS:
                 line = OrderLine(self._stream.began_ms)
             else:
-                line = TradeLine(self._stream.began_ms, may_be_dense=not self._stream.kind.is_private)
+                line = TradeLine(
+                    self._stream.began_ms,
+                    may_be_dense=not self._stream.kind.is_private,
+                    is_dense=is_read_by_id(self._exchange, self._stream, key),
+                )
             self._stream.lines[key] = line
         return line
 

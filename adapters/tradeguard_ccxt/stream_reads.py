@@ -13,7 +13,7 @@ from tradeguard_ccxt.stream import Stream
 from tradeguard_ccxt.stream_kinds import Content
 from tradeguard_ccxt.trade_line import TradeLine
 
-__all__ = ["read_line", "read_state"]
+__all__ = ["is_read_by_id", "read_line", "read_state"]
 
 _PAGE = 1000
 _MOST_PAGES = 50
@@ -47,7 +47,7 @@ async def read_line(exchange: Any, stream: Stream, key: Any, now_ms: int) -> lis
     if stream.kind.is_private:
         since = (line.since_ms or now_ms) - _OVERLAP_MS
         return await _pages(exchange.fetch_my_trades, (key,), since, 0, now_ms)
-    if isinstance(line, TradeLine) and _is_read_by_id(exchange, stream, key):
+    if isinstance(line, TradeLine) and is_read_by_id(exchange, stream, key):
         return await _trades_by_id(exchange, key, line)
     since = (line.since_ms or now_ms) - _OVERLAP_MS
     return await _pages(exchange.fetch_trades, (key,), since, 0, now_ms)
@@ -95,8 +95,11 @@ async def _trades_by_id(exchange: Any, symbol: str, line: TradeLine) -> list[Any
     return found
 
 
-def _is_read_by_id(exchange: Any, stream: Stream, symbol: str) -> bool:
+def is_read_by_id(exchange: Any, stream: Stream, symbol: str) -> bool:
+    """Whether the trades of a stream are read by the very ids that its socket tells, which have no holes."""
     name = (stream.arguments.get("params") or {}).get("name", "trade")
+    if stream.kind.is_private:
+        return False
     known = parts_of(exchange).guard.exchange_id in _READS_BY_ID
     return known and name == "trade" and bool(exchange.market(symbol).get("spot"))
 

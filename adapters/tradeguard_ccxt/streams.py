@@ -24,6 +24,9 @@ _GAPS_KEPT = 1000
 _MOST_PATIENCE = (
     4.0  # how far the bound of a stream grows of which nothing is heard after it was dialled again
 )
+_CHECKED_AFTER = (
+    2.0  # seconds after which a stream that was dialled again is asked for by REST, if nothing comes
+)
 _TICK = 1.0  # seconds between two looks at the streams that somebody waits for
 _TICK_OF_OWN_CLOCK = 0.02  # real seconds; nobody knows how such a clock moves
 
@@ -179,11 +182,14 @@ class StreamDesk:
             return
         bound *= min(2.0**stream.fruitless, _MOST_PATIENCE)
         silent = self.now - stream.heard_at
-        if silent <= bound:
+        wants_check = stream.is_unverified and not stream.is_checked and stream.kind.is_whole
+        if silent <= (min(bound, _CHECKED_AFTER) if wants_check else bound):
             return
         told = f"{self._guard.exchange_id} {stream.method}: nothing was heard for {silent:.1f} s"
+        if wants_check and not client.isConnected and silent <= bound:
+            return
         stream.heard_at = self.now
-        if stream.kind.is_private and client.isConnected:
+        if (stream.kind.is_private or wants_check) and client.isConnected:
             error = StreamQuietError(told)
             for url, message_hash in list(stream.hashes):
                 if url == client.url and message_hash in client.futures:

@@ -17,7 +17,7 @@ __all__ = ["TradeLine"]
 
 _REMEMBERED = 20_000
 _HEALED_KEPT = 1000
-_DENSE_AFTER = 20  # steps of one in a row, until ids are believed to have no holes
+_DENSE_AFTER = 8  # steps of one in a row, until ids are believed to have no holes
 _HOLES_BELIEVED = 3  # holes in a row that REST knows nothing of: the ids do have holes
 
 
@@ -27,9 +27,10 @@ class TradeLine:
     Args:
         began_ms: epoch milliseconds since when the caller watches: former trades are never delivered.
         may_be_dense: whether ids may be numbers without holes; not so for one account's own trades.
+        is_dense: whether they are known to be.
     """
 
-    def __init__(self, began_ms: int, *, may_be_dense: bool = True) -> None:
+    def __init__(self, began_ms: int, *, may_be_dense: bool = True, is_dense: bool = False) -> None:
         self._began: Mapping[str, Any] = {"timestamp": began_ms}
         self._seen: dict[Hashable, None] = {}
         self._prints: Counter[Hashable] = Counter()
@@ -38,7 +39,7 @@ class TradeLine:
         self._healed: deque[Any] = deque(maxlen=_HEALED_KEPT)
         self._last: Mapping[str, Any] | None = None
         self._may_be_dense = may_be_dense
-        self._steps = 0
+        self._steps = _DENSE_AFTER if is_dense else 0
         self._holes = 0
 
     @property

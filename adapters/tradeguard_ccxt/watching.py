@@ -87,6 +87,10 @@ class _Watch:
         streams.look_after(stream)
         if streams.is_up(stream):
             return await self._listen()
+        if (
+            stream.client is not None and stream.client is not stream.lost
+        ):  # it ended while nobody was waiting
+            return await self._broken(ccxt.NetworkError(f"the connection to {stream.client.url} was lost"))
         url = None if stream.client is None else stream.client.url
         wait = streams.redials.remaining(url, streams.now)
         if wait > self._guard.config.poll_interval or not streams.admit(stream):
@@ -167,14 +171,15 @@ class _Watch:
         return bool(lag - least > bound)
 
     async def _look_whether_missed(self) -> Any:
-        """Ask REST whether an account's stream kept something back; if so, its socket is no good."""
+        """Ask REST whether a quiet stream kept something back; if so, and it was whole, its socket is no good."""
         stream = self._stream
+        is_whole, stream.is_checked = not stream.is_unverified, True
         if stream.kind.content is Content.STATE:
             return _NOTHING
         healed = await self._mender.mended()
         if healed is not None:
             stream.broken_since = None
-        if healed:
+        if healed and is_whole:
             error = StreamSilentError(f"{stream.method} kept something back")
             self._guard.tally.add("stream_watchdog")
             self._lose(error)
@@ -183,7 +188,7 @@ class _Watch:
         if healed is not None:
             stream.is_new = False
             self._streams.succeeded(stream)
-        return _NOTHING
+        return self._unless_empty(healed)
 
     # -- while the socket is lost -----------------------------------------------------------------------------
 
@@ -218,7 +223,8 @@ class _Watch:
         stream = self._stream
         if stream.broken_since is None:
             stream.broken_since = self._streams.now
-        stream.is_unverified = True
+        stream.lost = stream.client
+        stream.is_unverified, stream.is_checked = True, False
         if self._streams.is_up(stream):
             stream.client.drop(error)
         if stream.kind.content is Content.BOOK:  # what comes next must not be put upon an old book

@@ -15,6 +15,7 @@ import itertools
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ from tradeguard_ccxt.pro import GuardedExchange
 
 SYMBOL = "ETH/BTC"
 _STEP_SECONDS = 1.0
-_ORDER_EVERY = 45  # steps
+_ORDER_EVERY = 15  # steps
+_HEALING_STEPS = 40  # after the last fault
 _K = StreamFaultKind
 _DROPS = (
     (0.05, StreamFault(_K.REFUSED, times=None, status=503)),
@@ -69,41 +71,52 @@ class Verdict:
     problems: list[str]
     heard: Heard
     statistics: dict[str, Any]
+    struck: dict[str, int]
     sockets: int
     seconds: float
 
 
-async def soak(hours: float, seed: int, *, is_hostile: bool = True) -> Verdict:
-    """Run one soak and audit it."""
+async def soak(
+    faults: FaultPlan, steps: int, seed: int = 1, *, exact: bool = True, **guarded: Any
+) -> Verdict:
+    """Watch six streams for `steps` seconds of the exchange's time, and audit what was heard.
+
+    Args:
+        faults: what goes wrong.
+        steps: seconds.
+        seed: of the market.
+        exact: whether closed candles must be as the exchange has them now: not so where single messages are lost.
+        guarded: for GuardConfig.
+    """
     began = time.monotonic()
     clock = ManualClock()
-    chances = (*_DROPS, *_WORSE) if is_hostile else _DROPS
     market = SyntheticMarket([SYMBOL], volatility=0.00005)
-    faults = FaultPlan((), seed, chances)
     with (
         tempfile.TemporaryDirectory() as folder,
         SimulatedExchange(market, faults, seed, clock=clock, request_limit=None) as server,
     ):
-        guard = GuardConfig(
-            clock=clock, journal=Path(folder, "soak.db"), silence=dict.fromkeys(_PRIVATE, 20.0)
-        )
+        guard = GuardConfig(clock=clock, journal=Path(folder, "soak.db"), **guarded)
         exchange: Any = GuardedExchange("binance", server.ccxt_config(timeout=5000), guard=guard)
         plain = ccxt.async_support.binance(server.ccxt_config(timeout=5000))
         try:
             heard = Heard()
             await exchange.load_markets()
-            await _run(server, exchange, plain, heard, int(hours * 3600 / _STEP_SECONDS))
-            server.faults.clear()
-            problems = await _audit(server, plain, heard, exact=not is_hostile)
+            await plain.load_markets()
+            await _run(server, exchange, plain, heard, steps)
+            problems = await _audit(server, plain, heard, exact=exact)
+            struck = sum((Counter(socket.faults) for socket in server.sockets), Counter())
+            refused = Counter(r.fault for r in server.requests if r.fault and r.group == "handshake")
             return Verdict(
-                problems, heard, exchange.guard_statistics(), len(server.sockets), time.monotonic() - began
+                problems,
+                heard,
+                exchange.guard_statistics(),
+                dict(struck + refused),
+                len(server.sockets),
+                time.monotonic() - began,
             )
         finally:
             await exchange.close()
             await plain.close()
-
-
-_PRIVATE = ("watch_orders", "watch_my_trades")
 
 
 async def _run(server: SimulatedExchange, exchange: Any, plain: Any, heard: Heard, steps: int) -> None:
@@ -137,7 +150,7 @@ async def _run(server: SimulatedExchange, exchange: Any, plain: Any, heard: Hear
             if step % _ORDER_EVERY == 0:
                 await _order(plain, step, float(server.last_price(SYMBOL)))
         server.faults.clear()
-        for _ in range(300):  # time to heal what is broken
+        for _ in range(_HEALING_STEPS):
             server.advance(_STEP_SECONDS)
             await _turns(server, 1)
     finally:
@@ -219,13 +232,17 @@ def main() -> int:
     options = parser.parse_args()
     failed = 0
     for seed in options.seeds:
-        verdict = asyncio.run(soak(options.hours, seed, is_hostile=not options.drops_only))
+        plan = FaultPlan((), seed, _DROPS if options.drops_only else (*_DROPS, *_WORSE))
+        silence = dict.fromkeys(("watch_orders", "watch_my_trades"), 20.0)
+        steps = int(options.hours * 3600)
+        verdict = asyncio.run(soak(plan, steps, seed, exact=options.drops_only, silence=silence))
         gc.collect()
         heard = verdict.heard
         print(
             f"seed {seed}: {len(heard.trades)} trades, {len(heard.candles)} candles, {len(heard.orders)} orders, "
             f"{len(heard.fills)} fills, {heard.books} books, {heard.tickers} tickers over {verdict.sockets} sockets "
-            f"in {verdict.seconds:.0f} s; {verdict.statistics['streams']}; {len(verdict.problems)} problems",
+            f"in {verdict.seconds:.0f} s; {verdict.statistics['streams']}; {verdict.struck}; "
+            f"{len(verdict.problems)} problems",
             *verdict.problems[:20],
             sep="\n    ",
         )
