@@ -10,6 +10,8 @@ from tradeguard_ccxt.exchange import GuardedExchange
 
 __all__ = ["mirror"]
 
+_FLAVOURS = frozenset({"async_support", "pro"})  # never ccxt's own: they would come unguarded
+
 
 def mirror(
     module_name: str, own_names: Iterable[str], facade: type[GuardedExchange] = GuardedExchange
@@ -24,6 +26,8 @@ def mirror(
     module = importlib.import_module(module_name)
 
     def look_up(name: str) -> Any:
+        if name in _FLAVOURS and module_name == "ccxt":
+            return importlib.import_module(f"tradeguard_ccxt.{name}")
         value = getattr(module, name)
         return facade.of(value) if name in module.exchanges else value
 

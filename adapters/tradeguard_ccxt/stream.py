@@ -60,6 +60,8 @@ class Stream:
         lost: the last socket of which it is known that it was lost.
         polled_at, mended_at: monotonic seconds of the last REST read of either kind.
         delivered: the version and result that was delivered last, for callers that wait for the same.
+        mended: what was read by REST when a socket was lost or a check was due, and for the sake of what.
+        polls, polled: how often it was read by REST, and what came of it last.
         deliveries: how often something was delivered.
         began_ms: epoch milliseconds of the exchange's time at which it was asked for first.
     """
@@ -89,6 +91,10 @@ class Stream:
         self.least_lag: float | None = None
         self.delivered: tuple[int, Any] | None = None
         self.deliveries = 0
+        self.polls = 0
+        self.polled: Any = None
+        self.mended: tuple[object, Any] | None = None
+        self.mending = asyncio.Lock()
         self.lock = asyncio.Lock()
 
     @property

@@ -74,6 +74,7 @@ class _Watch:
         self._streams = streams_of(exchange)
         self._mender = Mender(exchange, stream, arguments)
         self._error: BaseException | None = None
+        self._polls = stream.polls
 
     async def news(self) -> Any:
         """Return what is new, however long it takes."""
@@ -118,13 +119,16 @@ class _Watch:
                 streams.give_back(stream)
                 raise
             return await self._on_cancelled_future()
-        except StreamQuietError:
-            return await self._look_whether_missed()
-        except ccxt.BaseError as error:
-            if not self._is_healed(error):
-                streams.give_back(stream)
+        except StreamQuietError as quiet:
+            return await self._look_whether_missed(quiet)
+        except Exception as raised:
+            error = _meant(raised)
+            if error is not None and self._is_healed(error):
+                return await self._broken(error)
+            streams.give_back(stream)
+            if error is None or error is raised:
                 raise
-            return await self._broken(error)
+            raise error from error.__cause__
         return await self._arrived(result)
 
     def _is_ours(self) -> bool:
@@ -170,34 +174,50 @@ class _Watch:
         self._stream.least_lag = least  # the clocks may differ by as much
         return bool(lag - least > bound)
 
-    async def _look_whether_missed(self) -> Any:
+    async def _look_whether_missed(self, quiet: ccxt.BaseError) -> Any:
         """Ask REST whether a quiet stream kept something back; if so, and it was whole, its socket is no good."""
         stream = self._stream
-        is_whole, stream.is_checked = not stream.is_unverified, True
-        if stream.kind.content is Content.STATE:
+        if not stream.kind.is_whole:
             return _NOTHING
-        healed = await self._mender.mended()
-        if healed is not None:
-            stream.broken_since = None
-        if healed and is_whole:
-            error = StreamSilentError(f"{stream.method} kept something back")
-            self._guard.tally.add("stream_watchdog")
-            self._lose(error)
-            self._streams.failed(stream, error)
-            return healed
-        if healed is not None:
-            stream.is_new = False
-            self._streams.succeeded(stream)
+        async with stream.mending:
+            if stream.mended is not None and stream.mended[0] is quiet:  # by another caller
+                return self._unless_empty(stream.mended[1])
+            is_whole, stream.is_checked = not stream.is_unverified, True
+            healed = await self._mender.mended()
+            stream.mended = (quiet, healed)
+            if healed is not None:
+                stream.broken_since = None
+                stream.is_new = False
+                self._streams.succeeded(stream)
+            if healed and is_whole:
+                error = StreamSilentError(f"{stream.method} kept something back")
+                self._guard.tally.add("stream_watchdog")
+                self._lose(error)
+                self._streams.failed(stream, error)
         return self._unless_empty(healed)
 
     # -- while the socket is lost -----------------------------------------------------------------------------
 
     async def _broken(self, error: ccxt.BaseError) -> Any:
         """Take note of a lost socket, and make up for what it kept back, as far as REST tells."""
-        stream, streams = self._stream, self._streams
+        stream, lost = self._stream, self._stream.client
         self._error = error
-        if isinstance(error, ccxt.InvalidNonce) and not isinstance(error, ccxt.ChecksumError):
-            await self._resync()
+        async with stream.mending:
+            if (
+                lost is not None and stream.mended is not None and stream.mended[0] is lost
+            ):  # by another caller
+                return self._unless_empty(stream.mended[1])
+            if isinstance(error, ccxt.InvalidNonce) and not isinstance(error, ccxt.ChecksumError):
+                await self._resync()
+            healed = await self._made_up_for(error)
+            stream.mended = (lost, healed)
+        if healed is not None:
+            stream.broken_since = None
+            return self._unless_empty(healed)
+        return await self._poll() if self._is_overdue() else _NOTHING
+
+    async def _made_up_for(self, error: ccxt.BaseError) -> Any:
+        stream, streams = self._stream, self._streams
         self._lose(error)
         self._guard.monitor.record_error(
             error,
@@ -212,12 +232,7 @@ class _Watch:
             streams.give_back(stream)  # nothing happened that it could have told
         else:
             streams.failed(stream, error)
-        if healed is not None:
-            stream.broken_since = None
-            return self._unless_empty(healed)
-        if self._is_overdue():
-            return await self._poll()
-        return _NOTHING
+        return healed
 
     def _lose(self, error: ccxt.BaseError) -> None:
         stream = self._stream
@@ -242,6 +257,9 @@ class _Watch:
         stream, streams = self._stream, self._streams
         if stream.broken_since is None:
             stream.broken_since = streams.now
+        if stream.polls > self._polls:  # by another caller
+            self._polls = stream.polls
+            return self._unless_empty(stream.polled)
         due = stream.polled_at + self._guard.config.poll_interval - streams.now
         if due > 0 or stream.kind.fetch is None:
             if stream.kind.fetch is None:
@@ -258,7 +276,10 @@ class _Watch:
             return _NOTHING
         self._guard.tally.add("stream_polls")
         stream.broken_since = None
-        return self._unless_empty(as_polled(result))
+        stream.polled = as_polled(result)
+        stream.polls += 1
+        self._polls = stream.polls
+        return self._unless_empty(stream.polled)
 
     async def _read(self) -> Any:
         stream = self._stream
@@ -283,6 +304,12 @@ class _Watch:
 
     def _unless_empty(self, result: Any) -> Any:
         return result or _NOTHING
+
+
+def _meant(error: Exception) -> ccxt.BaseError | None:
+    """Return the error of ccxt, also where ccxt stumbled over its own feet (a KeyError) while it handled one."""
+    told = error if isinstance(error, ccxt.BaseError) else error.__context__
+    return told if isinstance(told, ccxt.BaseError) else None
 
 
 @functools.lru_cache(maxsize=4096)
