@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,21 +58,15 @@ class Mender:
         if self._is_delivered(version):
             return self._delivered()
         groups = self._groups(result)
-        fresh = {key: self._line(key).sift(items) for key, items in groups.items()}
-        is_whole = self._limit is None and self._exchange.newUpdates  # else ccxt leaves something out itself
-        suspects = {key for key, sifted in fresh.items() if sifted.suspect and is_whole}
-        news: dict[Any, list[Any]] = {key: sifted.fresh for key, sifted in fresh.items()}
-        if stream.is_unverified or suspects:
+        suspects = self._suspects(groups)
+        is_mended = bool(suspects) or stream.lock.locked()  # another caller's news come first
+        if is_mended:
             async with stream.lock:
                 if self._is_delivered(version):
                     return self._delivered()
-                keys = list(stream.lines) if stream.is_unverified else list(suspects)
-                stream.is_unverified = False
-                for key in keys:
-                    news[key] = await self._mend(key, news.get(key, []))
-                for key in set(news) - set(keys):
-                    self._line(key).deliver(news[key])
+                news = await self._whole(groups)
         else:
+            news = {key: self._line(key).sift(items).fresh for key, items in groups.items()}
             for key, items in news.items():
                 self._line(key).deliver(items)
         if not self._exchange.newUpdates:
@@ -79,7 +74,30 @@ class Mender:
         shaped = self._shaped(news)
         stream.delivered = (version, shaped)
         stream.deliveries += 1
+        if is_mended:
+            await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
         return shaped
+
+    def _suspects(self, groups: Mapping[Any, list[Any]]) -> list[Any]:
+        """Return the lines that must be completed by REST."""
+        if self._stream.is_unverified:
+            return list({**self._stream.lines, **groups})
+        if self._limit is not None or not self._exchange.newUpdates:
+            return []  # what ccxt leaves out by itself is no loss
+        return [key for key, items in groups.items() if self._line(key).sift(items).suspect]
+
+    async def _whole(self, groups: Mapping[Any, list[Any]]) -> dict[Any, list[Any]]:
+        suspects = self._suspects(groups)
+        self._stream.is_unverified = False
+        news: dict[Any, list[Any]] = {}
+        for key in {**groups, **dict.fromkeys(suspects)}:
+            fresh = self._line(key).sift(groups.get(key, [])).fresh
+            if key in suspects:
+                news[key] = await self._mend(key, fresh)
+            else:
+                self._line(key).deliver(fresh)
+                news[key] = fresh
+        return news
 
     async def mended(self) -> Any:
         """Return what REST tells that was not delivered; None where it could not be asked, or has nothing to tell."""

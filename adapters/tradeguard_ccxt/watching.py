@@ -194,6 +194,7 @@ class _Watch:
                 self._guard.tally.add("stream_watchdog")
                 self._lose(error)
                 self._streams.failed(stream, error)
+        await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
         return self._unless_empty(healed)
 
     # -- while the socket is lost -----------------------------------------------------------------------------
@@ -211,6 +212,7 @@ class _Watch:
                 await self._resync()
             healed = await self._made_up_for(error)
             stream.mended = (lost, healed)
+        await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
         if healed is not None:
             stream.broken_since = None
             return self._unless_empty(healed)

@@ -21,12 +21,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import ccxt.async_support
 
+from tradeguard.backoff import Backoff
 from tradeguard.simulator import FaultPlan, SimulatedExchange, StreamFault, StreamFaultKind, SyntheticMarket
 from tradeguard.testing import ManualClock
 from tradeguard_ccxt import GuardConfig
 from tradeguard_ccxt.pro import GuardedExchange
+from tradeguard_ccxt.socket_client import SocketMixin
+from tradeguard_ccxt.stream import Stream
 
 SYMBOL = "ETH/BTC"
 _STEP_SECONDS = 1.0
@@ -221,6 +225,57 @@ async def _audit(server: SimulatedExchange, plain: Any, heard: Heard, *, exact: 
     return problems
 
 
+async def left_behind(reconnects: int) -> Counter[str]:
+    """Lose the sockets of three streams again and again; returns what of them is still alive then, by kind.
+
+    The exchange keeps a record of each connection in this process: so kinds are counted, and not bytes.
+    """
+    clock = ManualClock()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimulatedExchange(SyntheticMarket([SYMBOL]), clock=clock, request_limit=None) as server,
+    ):
+        guard = GuardConfig(clock=clock, journal=Path(folder, "soak.db"), redial=Backoff(base_delay=0.0))
+        exchange: Any = GuardedExchange("binance", server.ccxt_config(timeout=5000), guard=guard)
+        try:
+            await exchange.load_markets()
+            for _ in range(reconnects):
+                await _heard_and_lost(server, exchange)
+            await asyncio.sleep(0.3)
+            gc.collect()
+            return _alive()
+        finally:
+            await exchange.close()
+
+
+async def _heard_and_lost(server: SimulatedExchange, exchange: Any) -> None:
+    calls = [
+        asyncio.create_task(call)
+        for call in (
+            exchange.watch_trades(SYMBOL),
+            exchange.watch_ticker(SYMBOL),
+            exchange.watch_ohlcv(SYMBOL, "1m"),
+        )
+    ]
+    pending = set(calls)
+    while pending:
+        server.advance(_STEP_SECONDS)
+        _, pending = await asyncio.wait(pending, timeout=0.005)
+    for call in calls:
+        call.result()
+    for client in list(exchange.clients.values()):
+        client.drop(ccxt.NetworkError("lost by the soak"))
+
+
+def _alive() -> Counter[str]:
+    kinds = (SocketMixin, asyncio.Future, Stream, aiohttp.ClientWebSocketResponse, asyncio.TimerHandle)
+    return Counter(kind.__name__ for one in gc.get_objects() for kind in kinds if _is(one, kind))
+
+
+def _is(one: object, kind: type) -> bool:
+    return issubclass(type(one), kind)  # proxies lie of their class, and some die of being asked
+
+
 def main() -> int:
     """Run the soaks that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -229,8 +284,18 @@ def main() -> int:
     parser.add_argument(
         "--drops-only", action="store_true", help="drops and freezes, and candles compared exactly"
     )
+    parser.add_argument(
+        "--reconnects", type=int, default=1000, help="of three sockets each, for what they leave"
+    )
     options = parser.parse_args()
     failed = 0
+    if options.reconnects:
+        few, many = (asyncio.run(left_behind(count)) for count in (20, options.reconnects))
+        grown = {kind: many[kind] - few[kind] for kind in many if many[kind] > few[kind] + 5}
+        print(
+            f"{options.reconnects} reconnects left {dict(many)}, 20 left {dict(few)}; grown: {grown or 'nothing'}"
+        )
+        failed += bool(grown)
     for seed in options.seeds:
         plan = FaultPlan((), seed, _DROPS if options.drops_only else (*_DROPS, *_WORSE))
         silence = dict.fromkeys(("watch_orders", "watch_my_trades"), 20.0)
