@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage matrix bench soak docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix bench soak soak-streams docs clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,6 +58,10 @@ bench: $(VENV)/.dev  ## measure, as ratios to named peers in the same run
 
 soak: $(VENV)/.dev  ## thousands of orders under hostile faults, audited
 	$(BIN)/python tests/soak/orders.py --orders 1000 --seeds 1 2 3 4 5 6 7 8 9 10 $(ARGS)
+
+soak-streams: $(VENV)/.dev  ## hours of streams under drops and freezes, audited
+	$(BIN)/python tests/soak/streams.py --hours 3 --seeds 1 2 3 $(ARGS)
+	$(BIN)/python tests/soak/streams.py --hours 3 --seeds 4 5 6 --reconnects 0 --drops-only $(ARGS)
 
 docs: $(VENV)/.dev  ## build the documentation into build/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

@@ -87,6 +87,7 @@ def guarded_methods(base: type, runners: dict[str, Runner], run: Runner) -> dict
 def socket_methods(
     base: type,
     watch: Runner,
+    unwatch: Runner,
     runners: Mapping[str, Runner],
     run: Runner,
     by_socket: Callable[[Runner], Runner],
@@ -96,6 +97,7 @@ def socket_methods(
     Args:
         base: a class of ccxt.pro.
         watch: for streams.
+        unwatch: for their ends.
         runners: for requests that have a protocol of their own, by the name of their REST form.
         run: for all other requests.
         by_socket: makes of a flow one whose request goes over a socket.
@@ -103,6 +105,9 @@ def socket_methods(
     methods: dict[str, Callable[..., Any]] = {}
     for name in STREAM_KINDS:
         methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_async=True)
+        end = f"un_{name}"
+        if hasattr(base, end):
+            methods[end] = _guarded(operation_of(end), getattr(base, end), None, unwatch, is_async=True)
     for name in sorted(n for n in dir(base) if n.endswith("_ws") and kind_of(n)):
         original, operation = getattr(base, name), operation_of(name)
         protocol = runners.get(name.removesuffix("_ws"))

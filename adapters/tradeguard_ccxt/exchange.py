@@ -30,7 +30,7 @@ from tradeguard_ccxt.pro_mixin import ProMixin
 from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
 from tradeguard_ccxt.socket_requests import over_socket
 from tradeguard_ccxt.sync_mixin import SyncMixin
-from tradeguard_ccxt.watching import watch
+from tradeguard_ccxt.watching import unwatch, watch
 
 if TYPE_CHECKING:
     from tradeguard.circuit_breaker import CircuitBreaker
@@ -266,7 +266,7 @@ def _guarded_class(base: Any) -> type[GuardedExchange]:
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
     front = _front(base)
     if ProMixin in front:
-        namespace |= socket_methods(base, watch, _RUNNERS, run, over_socket)
+        namespace |= socket_methods(base, watch, unwatch, _RUNNERS, run, over_socket)
     namespace |= {"__module__": "tradeguard_ccxt", "__qualname__": base.__name__, "__doc__": base.__doc__}
     return type(base.__name__, (*front, base), namespace)
 

@@ -52,6 +52,7 @@ class Stream:
         kind: what it delivers.
         arguments: of the call that began it, by name; `since` and `limit` are those of each call.
         client: the socket that it listens to, or None.
+        sockets: by address, those that its calls asked for, such as one for logging in.
         version: how many messages were heard.
         lines: what was delivered, by symbol, or by symbol and timeframe.
         broken_since: monotonic seconds since when nothing could be delivered, or None.
@@ -74,6 +75,7 @@ class Stream:
         self.kind = kind
         self.arguments = arguments
         self.client: Any = None
+        self.sockets: dict[str, Any] = {}
         self.hashes: set[tuple[str, str]] = set()
         self.version = 0
         self.heard_at = now

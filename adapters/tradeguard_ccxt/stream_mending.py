@@ -120,9 +120,9 @@ class Mender:
             for key in list(self._stream.lines):
                 read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
                 before = self._line(key).since_ms
-                mended = self._line(key).mend(read, [])
+                mended = self._line(key).mend(read.items, [])
                 self._took(key, mended.healed)
-                if not mended.whole:
+                if not (mended.whole and read.is_complete):
                     self._lost(key, before, "the exchange tells too little of the past")
                 news[key] = mended.fresh
         return self._shaped(news)
@@ -134,7 +134,7 @@ class Mender:
         try:
             read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
             for pause in _PAUSES if isinstance(line, TradeLine) else ():
-                if not line.sift([*read, *live]).suspect:
+                if not line.sift([*read.items, *live]).suspect:
                     break
                 await self._flavour.sleep_async(pause)
                 read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
@@ -142,9 +142,9 @@ class Mender:
             self._lost(key, before, f"{type(error).__name__}: {redact(str(error))[:200]}")
             line.deliver(live)
             return list(live)
-        mended = line.mend(read, live)
+        mended = line.mend(read.items, live)
         self._took(key, mended.healed)
-        if not mended.whole:
+        if not (mended.whole and read.is_complete):
             self._lost(key, before, "the exchange tells too little of the past")
         return mended.fresh
 

@@ -19,6 +19,7 @@ from tradeguard_ccxt.stream_kinds import StreamKind
 
 __all__ = ["StreamDesk"]
 
+_OF_MANY = "_for_symbols"
 _STREAMS_KEPT = 2000
 _GAPS_KEPT = 1000
 _MOST_PATIENCE = (
@@ -80,10 +81,11 @@ class StreamDesk:
 
     def subscribed(self, stream: Stream, client: Any, hashes: Sequence[str]) -> None:
         """Take note of what a stream listens to."""
-        if stream.client is not client:
-            stream.client = client
+        if stream.sockets.get(client.url) is not client:
+            stream.sockets[client.url] = client
             stream.heard_at = self.now
             stream.is_new = True
+        stream.client = client
         for message_hash in hashes:
             stream.hashes.add((client.url, message_hash))
             self._by_hash.setdefault((client.url, message_hash), set()).add(stream)
@@ -212,10 +214,16 @@ class StreamDesk:
             self._forget(stream)
         self._streams.clear()
 
-    def forget(self, symbols: Sequence[str]) -> None:
-        """Forget the streams of `symbols`, all of them where none is named: the caller watches them no more."""
+    def forget(self, method: str, symbols: Sequence[str]) -> None:
+        """Forget the streams that the caller watches no more.
+
+        Args:
+            method: such as `watch_trades`; its form for several symbols is meant as well.
+            symbols: those that are watched no more; all of them where none is named.
+        """
         for key, stream in list(self._streams.items()):
-            if not stream.waiting and (not symbols or set(symbols) & set(stream.symbols)):
+            is_meant = stream.method.removesuffix(_OF_MANY) == method.removesuffix(_OF_MANY)
+            if is_meant and (not symbols or set(symbols) & set(stream.symbols)):
                 self._forget(self._streams.pop(key))
 
     def _arm(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import ccxt
 
 from tradeguard.error_monitor import ErrorSeverity
-from tradeguard_ccxt.calls import count_call, failed_call
+from tradeguard_ccxt.calls import count_call, failed_call, run
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Operation
 from tradeguard_ccxt.parts import parts_of, streams_of
@@ -19,9 +19,9 @@ from tradeguard_ccxt.polled import as_polled
 from tradeguard_ccxt.stream import Stream, StreamQuietError, StreamSilentError
 from tradeguard_ccxt.stream_kinds import STREAM_KINDS, Content
 from tradeguard_ccxt.stream_mending import Mender
-from tradeguard_ccxt.stream_reads import read_state
+from tradeguard_ccxt.stream_reads import can_be_read, read_state
 
-__all__ = ["watch"]
+__all__ = ["unwatch", "watch"]
 
 _NOTHING: Any = object()
 """What came of a step that brought no news."""
@@ -61,6 +61,23 @@ async def watch(
         if final is error:
             raise
         raise final from final.__cause__
+
+
+async def unwatch(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """End a subscription as ccxt does, and forget what was delivered of it."""
+    arguments = dict(_signature(original).bind(exchange, *args, **kwargs).arguments)
+    result = await run(exchange, operation, original, symbol, args, kwargs)
+    pairs = arguments.get("symbolsAndTimeframes") or ()
+    symbols = [symbol] if symbol is not None else list(arguments.get("symbols") or [s for s, _ in pairs])
+    streams_of(exchange).forget(operation.name.removeprefix("un_"), symbols)
+    return result
 
 
 class _Watch:
@@ -263,8 +280,9 @@ class _Watch:
             self._polls = stream.polls
             return self._unless_empty(stream.polled)
         due = stream.polled_at + self._guard.config.poll_interval - streams.now
-        if due > 0 or stream.kind.fetch is None:
-            if stream.kind.fetch is None:
+        has_rest = can_be_read(self._exchange, stream)
+        if due > 0 or not has_rest:
+            if not has_rest:
                 self._check_deadline()
             closed_in = self._guard.circuits[Circuit.STREAMS].open_seconds() or _SHORT_PAUSE
             await self._flavour.sleep_async(min(max(due, 0.0) or closed_in, closed_in))

@@ -277,6 +277,29 @@ async def test_an_order_that_was_filled_in_the_outage_is_told_soon(
     assert (told["id"], told["status"]) == (order["id"], "canceled")
 
 
+async def test_orders_of_all_symbols_are_made_up_for_where_they_are_known(
+    server: SimulatedExchange, exchange: Any, plain: Any
+) -> None:
+    watching = asyncio.create_task(exchange.watch_orders())
+    await until(lambda: any(socket.accounts for socket in server.sockets))
+    await plain.create_order(*MARKET_ORDER)
+    await moved(server, watching)
+    drop_sockets(exchange)
+    missed = await plain.create_order(*MARKET_ORDER)
+    told: list[Any] = []
+    while missed["id"] not in [order["id"] for order in told]:
+        told += await moved(server, exchange.watch_orders())
+
+
+async def test_what_is_watched_no_more_is_not_made_up_for(server: SimulatedExchange, exchange: Any) -> None:
+    await moved(server, exchange.watch_trades(SYMBOL))
+    await moved(server, exchange.un_watch_trades(SYMBOL))
+    server.advance(300.0)
+    later = await moved(server, exchange.watch_trades(SYMBOL))
+    assert len(later) < 100
+    assert (streams(exchange)["watchdog"], streams(exchange)["healed"]) == (0, 0)
+
+
 async def test_callers_that_want_the_whole_cache_get_the_healed_ones_in_it(
     server: SimulatedExchange, guarded_pro: Make
 ) -> None:

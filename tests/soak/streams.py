@@ -35,16 +35,17 @@ from tradeguard_ccxt.stream import Stream
 SYMBOL = "ETH/BTC"
 _STEP_SECONDS = 1.0
 _ORDER_EVERY = 15  # steps
+_FEW = 20  # more or less are alive at one moment or another
 _HEALING_STEPS = 40  # after the last fault
 _K = StreamFaultKind
-_DROPS = (
+DROPS = (
     (0.05, StreamFault(_K.REFUSED, times=None, status=503)),
     (0.0015, StreamFault(_K.DROPPED, times=None)),
     (0.0010, StreamFault(_K.CLOSED, times=None, code=1006)),
     (0.0010, StreamFault(_K.CLOSED, times=None, code=1012)),
     (0.0010, StreamFault(_K.FROZEN, times=None)),
 )
-_WORSE = (
+WORSE = (
     (0.0005, StreamFault(_K.TRUNCATED, times=None)),
     (0.0005, StreamFault(_K.GARBAGE, times=None)),
     (0.0020, StreamFault(_K.LAGGING, times=None, delay=3.0)),
@@ -291,13 +292,13 @@ def main() -> int:
     failed = 0
     if options.reconnects:
         few, many = (asyncio.run(left_behind(count)) for count in (20, options.reconnects))
-        grown = {kind: many[kind] - few[kind] for kind in many if many[kind] > few[kind] + 5}
+        grown = {kind: many[kind] - few[kind] for kind in many if many[kind] > few[kind] + _FEW}
         print(
             f"{options.reconnects} reconnects left {dict(many)}, 20 left {dict(few)}; grown: {grown or 'nothing'}"
         )
         failed += bool(grown)
     for seed in options.seeds:
-        plan = FaultPlan((), seed, _DROPS if options.drops_only else (*_DROPS, *_WORSE))
+        plan = FaultPlan((), seed, DROPS if options.drops_only else (*DROPS, *WORSE))
         silence = dict.fromkeys(("watch_orders", "watch_my_trades"), 20.0)
         steps = int(options.hours * 3600)
         verdict = asyncio.run(soak(plan, steps, seed, exact=options.drops_only, silence=silence))
