@@ -47,17 +47,31 @@ class ProMixin(AsyncMixin):
         """Return the socket of an address."""
         return guard_client(super().client(url), self, streams_of(self))  # type: ignore[misc]
 
-    def watch(self, url: str, message_hash: Any, *args: Any, **kwargs: Any) -> Any:
+    def watch(
+        self,
+        url: Any,
+        message_hash: Any,
+        message: Any = None,
+        subscribe_hash: Any = None,
+        subscription: Any = None,
+    ) -> Any:
         """Subscribe, or send a request, and return the future of what it brings."""
         self._note(url, [message_hash], None)
-        future = super().watch(url, message_hash, *args, **kwargs)  # type: ignore[misc]
+        future = super().watch(url, message_hash, message, subscribe_hash, subscription)  # type: ignore[misc]
         self._note(url, [message_hash], LISTENING.get())
         return future
 
-    def watch_multiple(self, url: str, message_hashes: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+    def watch_multiple(
+        self,
+        url: Any,
+        message_hashes: Any,
+        message: Any = None,
+        subscribe_hashes: Any = None,
+        subscription: Any = None,
+    ) -> Any:
         """Subscribe to several things and return the future of what comes first."""
         self._note(url, message_hashes, None)
-        future = super().watch_multiple(url, message_hashes, *args, **kwargs)  # type: ignore[misc]
+        future = super().watch_multiple(url, message_hashes, message, subscribe_hashes, subscription)  # type: ignore[misc]
         self._note(url, message_hashes, LISTENING.get())
         return future
 
