@@ -58,6 +58,8 @@ class Stream:
         broken_since: monotonic seconds since when nothing could be delivered, or None.
         is_unverified: it was dialled again: the next result must be completed by REST.
         is_checked: since then REST was asked once whether anything was missed.
+        losses: how often a socket was lost.
+        callers: how many calls are under way.
         lost: the last socket of which it is known that it was lost.
         polled_at, mended_at: monotonic seconds of the last REST read of either kind.
         delivered: the version and result that was delivered last, for callers that wait for the same.
@@ -88,6 +90,8 @@ class Stream:
         self.is_unverified = False
         self.is_checked = False
         self.lost: Any = None
+        self.losses = 0
+        self.callers = 0
         self.polled_at = float("-inf")
         self.mended_at = float("-inf")
         self.least_lag: float | None = None

@@ -18,7 +18,7 @@ from tradeguard_ccxt.parts import parts_of, streams_of
 from tradeguard_ccxt.stream import Stream, StreamGap
 from tradeguard_ccxt.stream_kinds import Content
 from tradeguard_ccxt.stream_lines import StreamLine
-from tradeguard_ccxt.stream_reads import is_read_by_id, read_line
+from tradeguard_ccxt.stream_reads import Read, is_read_by_id, read_line
 from tradeguard_ccxt.trade_line import TradeLine
 
 __all__ = ["Mender"]
@@ -58,13 +58,15 @@ class Mender:
         if self._is_delivered(version):
             return self._delivered()
         groups = self._groups(result)
-        suspects = self._suspects(groups)
-        is_mended = bool(suspects) or stream.lock.locked()  # another caller's news come first
-        if is_mended:
-            async with stream.lock:
-                if self._is_delivered(version):
-                    return self._delivered()
-                news = await self._whole(groups)
+        if self._suspects(groups) or stream.lock.locked():  # another caller's news come first
+            try:
+                async with stream.lock:
+                    if self._is_delivered(version):
+                        return self._delivered()
+                    news = await self._whole(groups)
+            except asyncio.CancelledError:
+                stream.is_unverified, stream.is_checked = True, False  # ccxt does not tell it once more
+                raise
         else:
             news = {key: self._line(key).sift(items).fresh for key, items in groups.items()}
             for key, items in news.items():
@@ -74,30 +76,7 @@ class Mender:
         shaped = self._shaped(news)
         stream.delivered = (version, shaped)
         stream.deliveries += 1
-        if is_mended:
-            await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
         return shaped
-
-    def _suspects(self, groups: Mapping[Any, list[Any]]) -> list[Any]:
-        """Return the lines that must be completed by REST."""
-        if self._stream.is_unverified:
-            return list({**self._stream.lines, **groups})
-        if self._limit is not None or not self._exchange.newUpdates:
-            return []  # what ccxt leaves out by itself is no loss
-        return [key for key, items in groups.items() if self._line(key).sift(items).suspect]
-
-    async def _whole(self, groups: Mapping[Any, list[Any]]) -> dict[Any, list[Any]]:
-        suspects = self._suspects(groups)
-        self._stream.is_unverified = False
-        news: dict[Any, list[Any]] = {}
-        for key in {**groups, **dict.fromkeys(suspects)}:
-            fresh = self._line(key).sift(groups.get(key, [])).fresh
-            if key in suspects:
-                news[key] = await self._mend(key, fresh)
-            else:
-                self._line(key).deliver(fresh)
-                news[key] = fresh
-        return news
 
     async def mended(self) -> Any:
         """Return what REST tells that was not delivered; None where it could not be asked, or has nothing to tell."""
@@ -115,48 +94,76 @@ class Mender:
         Raises:
             ccxt.BaseError: REST could not be asked.
         """
-        news: dict[Any, list[Any]] = {}
         async with self._stream.lock:
-            for key in list(self._stream.lines):
-                read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
-                before = self._line(key).since_ms
-                mended = self._line(key).mend(read.items, [])
-                self._took(key, mended.healed)
-                if not (mended.whole and read.is_complete):
-                    self._lost(key, before, "the exchange tells too little of the past")
-                news[key] = mended.fresh
-        return self._shaped(news)
+            keys = list(self._stream.lines)
+            reads = {key: await self._read(key) for key in keys}
+            # All of it counts as delivered only now: a caller that is cancelled on the way has lost nothing.
+            return self._shaped({key: self._mend(key, read, []) for key, read in reads.items()})
 
-    async def _mend(self, key: Any, live: Sequence[Any]) -> list[Any]:
-        """Return what is new on one line, completed by REST, or as it is with the gap told."""
+    def _suspects(self, groups: Mapping[Any, list[Any]]) -> list[Any]:
+        """Return the lines that must be completed by REST."""
+        if self._stream.is_unverified:
+            return list({**self._stream.lines, **groups})
+        if self._limit is not None or not self._exchange.newUpdates:
+            return []  # what ccxt leaves out by itself is no loss
+        return [key for key, items in groups.items() if self._line(key).sift(items).suspect]
+
+    async def _whole(self, groups: Mapping[Any, list[Any]]) -> dict[Any, list[Any]]:
+        """Return what is new, completed by REST where it is suspect."""
+        losses = self._stream.losses
+        reads: dict[Any, Read | ccxt.BaseError] = {}
+        for key in self._suspects(groups):
+            try:
+                reads[key] = await self._read_beyond(key, groups.get(key, []))
+            except ccxt.BaseError as error:
+                reads[key] = error
+        if losses == self._stream.losses:  # else it was lost once more meanwhile
+            self._stream.is_unverified = False
+        news: dict[Any, list[Any]] = {}
+        for key in {**groups, **reads}:
+            fresh, read = self._line(key).sift(groups.get(key, [])).fresh, reads.get(key)
+            if isinstance(read, Read):
+                news[key] = self._mend(key, read, fresh)
+                continue
+            if read is not None:
+                self._lost(key, self._line(key).since_ms, f"{type(read).__name__}: {redact(str(read))[:200]}")
+            self._line(key).deliver(fresh)
+            news[key] = fresh
+        return news
+
+    async def _read_beyond(self, key: Any, live: Sequence[Any]) -> Read:
+        """Read a line by REST until it goes up to what the socket told: REST may lag behind."""
+        line = self._line(key)
+        read = await self._read(key)
+        for pause in _PAUSES if isinstance(line, TradeLine) else ():
+            if not line.sift([*read.items, *live]).suspect:
+                break
+            await self._flavour.sleep_async(pause)
+            read = await self._read(key)
+        return read
+
+    async def _read(self, key: Any) -> Read:
+        return await read_line(self._exchange, self._stream, key, self._streams.now_ms())
+
+    def _mend(self, key: Any, read: Read, live: Sequence[Any]) -> list[Any]:
+        """Return what is new on one line, completed by what REST told; tell of what is missing all the same."""
         line = self._line(key)
         before = line.since_ms
-        try:
-            read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
-            for pause in _PAUSES if isinstance(line, TradeLine) else ():
-                if not line.sift([*read.items, *live]).suspect:
-                    break
-                await self._flavour.sleep_async(pause)
-                read = await read_line(self._exchange, self._stream, key, self._streams.now_ms())
-        except ccxt.BaseError as error:
-            self._lost(key, before, f"{type(error).__name__}: {redact(str(error))[:200]}")
-            line.deliver(live)
-            return list(live)
         mended = line.mend(read.items, live)
-        self._took(key, mended.healed)
+        if mended.healed:
+            self._took(key, mended.healed)
         if not (mended.whole and read.is_complete):
             self._lost(key, before, "the exchange tells too little of the past")
         return mended.fresh
 
     def _took(self, key: Any, healed: int) -> None:
-        if healed:
-            self._guard.tally.add("stream_healed", healed)
-            self._guard.monitor.record_rescue(
-                "stream_healed",
-                self._guard.component(Circuit.STREAMS),
-                operation=self._stream.method,
-                detail={"symbol": key[0] if isinstance(key, tuple) else key, "items": healed},
-            )
+        self._guard.tally.add("stream_healed", healed)
+        self._guard.monitor.record_rescue(
+            "stream_healed",
+            self._guard.component(Circuit.STREAMS),
+            operation=self._stream.method,
+            detail={"symbol": key[0] if isinstance(key, tuple) else key, "items": healed},
+        )
 
     def _lost(self, key: Any, since_ms: int | None, reason: str) -> None:
         """Tell that something is missing that cannot be had."""

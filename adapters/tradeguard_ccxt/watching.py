@@ -95,19 +95,25 @@ class _Watch:
 
     async def news(self) -> Any:
         """Return what is new, however long it takes."""
-        while True:
-            result = await self._step()
-            if result is not _NOTHING:
-                return result
+        was_closed = self._exchange.closed_by_user  # a new call opens it again, as with ccxt
+        self._stream.callers += 1
+        try:
+            while True:
+                result = await self._step()
+                if result is not _NOTHING:
+                    return result
+                if self._exchange.closed_by_user and not was_closed:
+                    raise ccxt.ExchangeClosedByUser(f"{self._guard.exchange_id} was closed by the user")
+        finally:
+            self._stream.callers -= 1
 
     async def _step(self) -> Any:
         stream, streams = self._stream, self._streams
         streams.look_after(stream)
         if streams.is_up(stream):
             return await self._listen()
-        if (
-            stream.client is not None and stream.client is not stream.lost
-        ):  # it ended while nobody was waiting
+        is_news = stream.client is not None and stream.client is not stream.lost
+        if is_news:  # it ended while nobody was waiting
             return await self._broken(ccxt.NetworkError(f"the connection to {stream.client.url} was lost"))
         url = None if stream.client is None else stream.client.url
         wait = streams.redials.remaining(url, streams.now)
@@ -119,6 +125,8 @@ class _Watch:
             except asyncio.CancelledError:
                 streams.give_back(stream)
                 raise
+            if self._exchange.closed_by_user:
+                return _NOTHING
         if url is not None:
             self._guard.tally.add("stream_reconnects")
         return await self._listen()
@@ -178,7 +186,9 @@ class _Watch:
         if stream.kind.content in (Content.BOOK, Content.STATE):
             stream.is_unverified = False
             return result
-        return self._unless_empty(await self._mender.arrived(result))
+        was_whole = not stream.is_unverified
+        news = await self._mender.arrived(result)
+        return self._unless_empty(news) if was_whole else await self._in_step(news)
 
     def _is_late(self, book: Any) -> bool:
         """Whether a book was sent so late that it is none of the present, as the exchange's own stamp tells."""
@@ -211,8 +221,7 @@ class _Watch:
                 self._guard.tally.add("stream_watchdog")
                 self._lose(error)
                 self._streams.failed(stream, error)
-        await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
-        return self._unless_empty(healed)
+        return await self._in_step(healed)
 
     # -- while the socket is lost -----------------------------------------------------------------------------
 
@@ -221,18 +230,16 @@ class _Watch:
         stream, lost = self._stream, self._stream.client
         self._error = error
         async with stream.mending:
-            if (
-                lost is not None and stream.mended is not None and stream.mended[0] is lost
-            ):  # by another caller
-                return self._unless_empty(stream.mended[1])
+            mended = None if lost is None else stream.mended
+            if mended is not None and mended[0] is lost:  # by another caller
+                return self._unless_empty(mended[1])
             if isinstance(error, ccxt.InvalidNonce) and not isinstance(error, ccxt.ChecksumError):
                 await self._resync()
             healed = await self._made_up_for(error)
             stream.mended = (lost, healed)
-        await asyncio.sleep(0)  # with the others that waited for this, lest they get out of step
         if healed is not None:
             stream.broken_since = None
-            return self._unless_empty(healed)
+            return await self._in_step(healed)
         return await self._poll() if self._is_overdue() else _NOTHING
 
     async def _made_up_for(self, error: ccxt.BaseError) -> Any:
@@ -258,6 +265,7 @@ class _Watch:
         if stream.broken_since is None:
             stream.broken_since = self._streams.now
         stream.lost = stream.client
+        stream.losses += 1
         stream.is_unverified, stream.is_checked = True, False
         if self._streams.is_up(stream):
             stream.client.drop(error)
@@ -284,8 +292,9 @@ class _Watch:
         if due > 0 or not has_rest:
             if not has_rest:
                 self._check_deadline()
+            pause = due if due > 0 else self._guard.config.poll_interval
             closed_in = self._guard.circuits[Circuit.STREAMS].open_seconds() or _SHORT_PAUSE
-            await self._flavour.sleep_async(min(max(due, 0.0) or closed_in, closed_in))
+            await self._flavour.sleep_async(min(pause, closed_in))
             return _NOTHING
         stream.polled_at = streams.now
         try:
@@ -321,6 +330,12 @@ class _Watch:
         raise ccxt.ExchangeNotAvailable(
             f"{self._guard.exchange_id} {self._stream.method}: no way to the exchange"
         )
+
+    async def _in_step(self, news: Any) -> Any:
+        """Return news at the same turn as other callers that waited for them: ccxt counts what is new for all."""
+        if self._stream.callers > 1:
+            await asyncio.sleep(0)
+        return self._unless_empty(news)
 
     def _unless_empty(self, result: Any) -> Any:
         return result or _NOTHING

@@ -16,6 +16,8 @@ from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange, StreamFault
 from tradeguard.testing import ManualClock
 from tradeguard_ccxt import CircuitOpenError, OrderAbsentError
+from tradeguard_ccxt.operations import operation_of
+from tradeguard_ccxt.runtime import REQUEST, Request
 
 Make = Callable[..., Any]
 ORDER: tuple[Any, ...] = ("ETH/BTC", "limit", "buy", 0.1, 0.03)
@@ -123,6 +125,24 @@ async def test_a_message_that_waits_for_a_hung_handshake_never_leaves_after_its_
     exchange.clients[url].drop(ccxt.NetworkError("given up"))
     await exchange.create_order_ws(*ORDER)
     assert len(on_book(server)) == 1
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_a_message_is_sent_only_until_its_verdict_is_given(
+    server: SimulatedExchange, guarded_pro: Make, is_closed: bool
+) -> None:
+    """ccxt sends it as soon as the connection stands, however long that takes."""
+    exchange = guarded_pro()
+    await exchange.create_order_ws(*ORDER)
+    [client] = exchange.clients.values()
+    request = Request(operation_of("create_order_ws"), "create_order_ws", None, 0.0)
+    request.wire.is_closed = is_closed
+    token = REQUEST.set(request)
+    await client.send({"id": "late", "method": "ping"})
+    REQUEST.reset(token)
+    assert request.wire.sent is not is_closed
+    await exchange.fetch_open_orders_ws("ETH/BTC")
+    assert server.requests.count("WS", "ping") == int(not is_closed)
 
 
 async def test_an_edit_over_the_socket_happens_once(server: SimulatedExchange, guarded_pro: Make) -> None:

@@ -144,6 +144,63 @@ async def test_a_loop_with_a_timeout_of_its_own_loses_nothing(
     assert is_contiguous(ids(heard))
 
 
+async def test_a_call_that_is_cancelled_while_it_heals_loses_nothing(
+    server: SimulatedExchange, exchange: Any, plain: Any
+) -> None:
+    """Fills have ids with holes: only what is remembered of the cancelled call can tell that some are missing."""
+    heard: list[Any] = []
+
+    async def listen() -> None:
+        heard.extend(await exchange.watch_my_trades(SYMBOL))
+
+    first = asyncio.create_task(listen())
+    await until(lambda: any(socket.accounts for socket in server.sockets))
+    await plain.create_order(*MARKET_ORDER)
+    await moved(server, first)
+    drop_sockets(exchange)
+    fetch, reading = exchange.fetch_my_trades, asyncio.Event()
+
+    async def slow(*args: Any) -> Any:
+        reading.set()
+        await asyncio.sleep(0.05)
+        return await fetch(*args)
+
+    exchange.fetch_my_trades = slow
+    await plain.create_order(*MARKET_ORDER)
+    for _ in range(6):
+        reading.clear()
+        call = asyncio.create_task(listen())
+        await asyncio.wait(
+            {call, asyncio.create_task(reading.wait())}, return_when="FIRST_COMPLETED", timeout=0.5
+        )
+        await plain.create_order(*MARKET_ORDER)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    exchange.fetch_my_trades = fetch
+    while len(heard) < len(server.trades()):
+        await moved(server, listen())
+    assert sorted(ids(heard)) == sorted(int(fill.trade_id) for fill in server.trades())
+
+
+async def test_a_call_that_waits_to_dial_again_ends_with_the_exchange(
+    server: SimulatedExchange, guarded_pro: Make
+) -> None:
+    exchange = guarded_pro(timeout_ms=2000, stream_deadline=1e9)
+    await exchange.load_markets()
+    await moved(server, exchange.watch_trades(SYMBOL))
+    exchange.guard_circuits["streams"].force_open()
+    drop_sockets(exchange)
+    before = handshakes(server)
+    watching = asyncio.create_task(ended(exchange.watch_liquidations, SYMBOL))
+    await asyncio.sleep(0.05)
+    exchange.guard_circuits["streams"].release()
+    await exchange.close()
+    with pytest.raises((asyncio.CancelledError, ccxt.ExchangeClosedByUser, ccxt.NotSupported)):
+        await watching
+    assert handshakes(server) == before
+    assert exchange.session is None
+
+
 # -- several callers -------------------------------------------------------------------------------------------
 
 
