@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak generated docs clean
+.PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak soak-streams generated docs clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -69,6 +69,10 @@ soak: $(VENV)/.dev  ## 10,000 orders over 20 seeds under hostile faults and kill
 generated: $(VENV)/.dev  ## write anew what is derived from the installed ccxt
 	$(BIN)/python scripts/ccxt_stubs.py
 	$(BIN)/python scripts/ccxt_endpoint_kinds.py
+
+soak-streams: $(VENV)/.dev  ## hours of streams under drops and freezes, audited
+	$(BIN)/python tests/soak/streams.py --hours 3 --seeds 1 2 3 $(ARGS)
+	$(BIN)/python tests/soak/streams.py --hours 3 --seeds 4 5 6 --reconnects 0 --drops-only $(ARGS)
 
 docs: $(VENV)/.dev  ## build the documentation into build/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs

@@ -12,10 +12,14 @@ from tradeguard_ccxt.errors import (
 )
 from tradeguard_ccxt.exchange import GuardedExchange
 from tradeguard_ccxt.mirror import mirror, public_names
+from tradeguard_ccxt.polled import PolledDict, PolledList, PolledResult
 from tradeguard_ccxt.stale import StaleDict, StaleList, StaleResult
+from tradeguard_ccxt.stream import StreamGap
+from tradeguard_ccxt.stream_kinds import DEFAULT_SILENCE
 
 __all__ = [
     "DEFAULT_MAX_AGE",
+    "DEFAULT_SILENCE",
     "CallTimeoutError",
     "CircuitOpenError",
     "GuardConfig",
@@ -24,9 +28,13 @@ __all__ = [
     "OrderAbsentError",
     "OrderUnknownError",
     "OutcomeUnknownError",
+    "PolledDict",
+    "PolledList",
+    "PolledResult",
     "StaleDict",
     "StaleList",
     "StaleResult",
+    "StreamGap",
     "TradingRestrictedError",
 ]
 __all__ += public_names("ccxt")  # noqa: PLE0605 - a list, which ruff cannot see

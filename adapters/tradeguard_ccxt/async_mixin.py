@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tradeguard_ccxt.choke_point import guarded_request, rest
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.placing import recover_orders
-from tradeguard_ccxt.runtime import REQUEST
+from tradeguard_ccxt.request import REQUEST
 
 if TYPE_CHECKING:
     from tradeguard.orders import OrderIntent

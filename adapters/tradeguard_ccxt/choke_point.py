@@ -12,9 +12,9 @@ from tradeguard_ccxt.errors import from_core
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import entered_on
 from tradeguard_ccxt.parts import parts_of
-from tradeguard_ccxt.runtime import REQUEST, Request
+from tradeguard_ccxt.request import REQUEST, Request
 
-__all__ = ["guarded_request", "rest"]
+__all__ = ["carry_out", "guarded_request", "rest"]
 
 
 class _Refusal(NamedTuple):
@@ -33,8 +33,19 @@ async def guarded_request(exchange: Any, path: str, api: Any, method: str, send:
         method: the HTTP verb.
         send: ccxt's own way to make the request once.
     """
+    request = parts_of(exchange).guard.request(path, api, method, entered_on(exchange))
+    return await carry_out(exchange, request, send)
+
+
+async def carry_out(exchange: Any, request: Request, send: Callable[[], Any]) -> Any:
+    """Make a request, over HTTP or a WebSocket, through the guard of its circuit.
+
+    Args:
+        exchange: the guarded instance.
+        request: what it means.
+        send: ccxt's own way to make it once.
+    """
     guard, _, flavour = parts_of(exchange)
-    request = guard.request(path, api, method, entered_on(exchange))
 
     async def attempt() -> Any:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ccxt.base.exchange import BaseExchange
@@ -13,9 +13,27 @@ from ccxt.base.exchange import BaseExchange
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_ccxt.flavours import answer_of, run_now
 from tradeguard_ccxt.operation_kinds import OPERATIONS
-from tradeguard_ccxt.operations import CURRENT, Entered, Operation, entered_on, is_unified, operation_of
+from tradeguard_ccxt.operations import (
+    CURRENT,
+    Entered,
+    Kind,
+    Operation,
+    entered_on,
+    is_unified,
+    kind_of,
+    operation_of,
+)
+from tradeguard_ccxt.stream_kinds import STREAM_KINDS
 
-__all__ = ["Runner", "exchange_class", "family", "guarded_methods", "mirror_name", "whereabouts"]
+__all__ = [
+    "Runner",
+    "exchange_class",
+    "family",
+    "guarded_methods",
+    "mirror_name",
+    "socket_methods",
+    "whereabouts",
+]
 
 Runner = Callable[
     [Any, Operation, Callable[..., Any], str | None, tuple[Any, ...], dict[str, Any]],
@@ -96,6 +114,43 @@ def guarded_methods(base: Any, runners: dict[str, Runner], run: Runner) -> dict[
             methods[name] = _guarded(
                 operation_of(name), original, runners.get(name), run, is_synchronous=base.synchronous
             )
+    return methods
+
+
+def socket_methods(
+    base: type,
+    watch: Runner,
+    unwatch: Runner,
+    runners: Mapping[str, Runner],
+    run: Runner,
+    by_socket: Callable[[Runner], Runner],
+) -> dict[str, Callable[..., Any]]:
+    """Return a namespace that guards each stream of a class of ccxt.pro, and each request over its sockets.
+
+    Args:
+        base: a class of ccxt.pro.
+        watch: for streams.
+        unwatch: for their ends.
+        runners: for requests that have a protocol of their own, by the name of their REST form.
+        run: for all other requests.
+        by_socket: makes of a flow one whose request goes over a socket.
+    """
+    methods: dict[str, Callable[..., Any]] = {}
+    for name in STREAM_KINDS:
+        methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_synchronous=False)
+        end = f"un_{name}"
+        if hasattr(base, end):
+            methods[end] = _guarded(
+                operation_of(end), getattr(base, end), None, unwatch, is_synchronous=False
+            )
+    for name in sorted(n for n in dir(base) if n.endswith("_ws") and kind_of(n)):
+        original, operation = getattr(base, name), operation_of(name)
+        protocol = runners.get(name.removesuffix("_ws"))
+        # Those of ccxt's base class are put together from others.
+        is_own = not original.__module__.endswith("base.exchange")
+        outer = by_socket(run) if operation.kind is Kind.READ or is_own else run
+        flow = None if protocol is None else by_socket(protocol)
+        methods[name] = _guarded(operation, original, flow, outer, is_synchronous=False)
     return methods
 
 

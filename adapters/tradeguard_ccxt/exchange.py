@@ -18,7 +18,7 @@ from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
 from tradeguard_ccxt.calls import run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
-from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, whereabouts
+from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, socket_methods, whereabouts
 from tradeguard_ccxt.config import GuardConfig
 from tradeguard_ccxt.doubts import resolve_in_background
 from tradeguard_ccxt.edits import edit_order
@@ -27,8 +27,12 @@ from tradeguard_ccxt.markets import fetch_what_rarely_changes, load_markets
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
 from tradeguard_ccxt.placing import close_position, create_order
-from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
+from tradeguard_ccxt.pro_mixin import ProMixin
+from tradeguard_ccxt.request import REQUEST
+from tradeguard_ccxt.runtime import ExchangeGuard
+from tradeguard_ccxt.socket_requests import over_socket
 from tradeguard_ccxt.sync_mixin import SyncMixin
+from tradeguard_ccxt.watching import unwatch, watch
 
 if TYPE_CHECKING:
     from tradeguard.circuit_breaker import CircuitBreaker
@@ -43,7 +47,7 @@ _REPETITION_PARAMS = frozenset(
     {*_REPETITION, "defaultMaxRetriesOnFailure", "defaultMaxRetriesOnFailureDelay", "callerMethodName"}
 )
 _SECRETS = ("apiKey", "secret", "password", "privateKey", "token", "login", "twofa", "walletAddress", "uid")
-_NOT_COPIED = frozenset({"_guard_parts", "_guard_throttle", "milliseconds"})
+_NOT_COPIED = frozenset({"_guard_parts", "_guard_streams", "_guard_throttle", "milliseconds"})
 
 
 class GuardedExchange:
@@ -285,6 +289,8 @@ def _guarded_class(base: Any) -> type[GuardedExchange]:
         return cast("type[GuardedExchange]", base)
     mixin, facade = _front(base)
     namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
+    if issubclass(mixin, ProMixin):
+        namespace |= socket_methods(base, watch, unwatch, _RUNNERS, run, over_socket)
     namespace |= {"__doc__": base.__doc__, **whereabouts(base, facade._ccxt_module)}
     return type(base.__name__, (mixin, facade, base), namespace)
 
@@ -294,4 +300,4 @@ def _front(base: Any) -> tuple[type, type[GuardedExchange]]:
     if base.synchronous:
         return SyncMixin, GuardedExchange
     is_pro = any(cls.__module__.startswith("ccxt.pro") for cls in base.__mro__)
-    return AsyncMixin, ProGuardedExchange if is_pro else AsyncGuardedExchange
+    return (ProMixin, ProGuardedExchange) if is_pro else (AsyncMixin, AsyncGuardedExchange)

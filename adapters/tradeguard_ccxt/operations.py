@@ -54,6 +54,7 @@ class Circuit(StrEnum):
     MARKET_DATA = "market_data"
     ACCOUNT = "account"
     TRADING = "trading"
+    STREAMS = "streams"  # the WebSockets, whatever goes over them
 
 
 @dataclass(frozen=True, slots=True)

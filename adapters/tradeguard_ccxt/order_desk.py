@@ -44,10 +44,12 @@ class OrderDesk:
         on_doubt: told of the instance whenever an order has come into doubt.
 
     Attributes:
+        symbols: those of all orders that this instance has submitted.
         recovered_once: what a former process left behind has been resolved, as far as it could be.
     """
 
     def __init__(self, exchange: Any, guard: ExchangeGuard, on_doubt: Callable[[Any], None]) -> None:
+        self.symbols: set[str] = set()
         self.recovered_once = False
         self._on_doubt = on_doubt
         self._exchange = exchange
@@ -96,6 +98,7 @@ class OrderDesk:
         resolved as every doubt is.
         """
         identifiers = {ticket.intent.client_order_id for ticket in tickets}
+        self.symbols |= {ticket.intent.symbol for ticket in tickets}
         with self._lock:
             self._in_flight |= identifiers
         try:

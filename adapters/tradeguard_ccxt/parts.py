@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from tradeguard_ccxt.flavours import Flavour
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.runtime import ExchangeGuard
+from tradeguard_ccxt.streams import StreamDesk
 
-__all__ = ["Parts", "parts_of"]
+__all__ = ["Parts", "parts_of", "streams_of"]
 
 
 class Parts(NamedTuple):
@@ -23,3 +24,9 @@ def parts_of(exchange: Any) -> Parts:
     """Return the parts of a guarded instance."""
     parts: Parts = exchange.__dict__["_guard_parts"]
     return parts
+
+
+def streams_of(exchange: Any) -> StreamDesk:
+    """Return the streams of a guarded instance of a class of ccxt.pro."""
+    streams: StreamDesk = exchange.__dict__["_guard_streams"]
+    return streams

@@ -95,12 +95,10 @@ class ExchangeGuard:
             for circuit, breaker in self.circuits.items()
         }
         # A deadline never leaves a write behind on a worker, where it could still be sent.
-        self._once = Guard(
-            self.component(Circuit.TRADING),
-            breaker=self.circuits[Circuit.TRADING],
-            clock=self.clock,
-            interruptible=False,
-        )
+        self._once = {
+            circuit: Guard(breaker.name, breaker=breaker, clock=self.clock, interruptible=False)
+            for circuit, breaker in self.circuits.items()
+        }
 
     def component(self, circuit: Circuit | str) -> str:
         """Return the name under which the monitor and the registry know a circuit."""
@@ -113,9 +111,11 @@ class ExchangeGuard:
         section, began = endpoint_key(path, api, method)[0], self.clock.monotonic()
         if entered is None:
             operation = implicit_operation(path, api, method, self._family)
-            request = Request(operation, operation.name, None, began, section)
+            request = Request(operation, operation.name, None, began, section=section)
         else:
-            request = Request(entered.innermost, entered.outermost.name, entered.symbol, began, section)
+            request = Request(
+                entered.innermost, entered.outermost.name, entered.symbol, began, section=section
+            )
         order_wire = ORDER_WIRE.get()
         if order_wire is not None and entered is not None:
             order_wire.followed |= order_wire.sent
@@ -123,11 +123,19 @@ class ExchangeGuard:
                 request.wire = order_wire
         return request
 
+    def socket_request(self, operation: Operation, symbol: str | None) -> Request:
+        """Begin a request over a WebSocket."""
+        request = Request(operation, operation.name, symbol, self.clock.monotonic(), circuit=Circuit.STREAMS)
+        order_wire = ORDER_WIRE.get()
+        if order_wire is not None and operation.kind is Kind.WRITE:
+            request.wire = order_wire
+        return request
+
     def guard_of(self, request: Request) -> Guard:
         """Return the composition through which a request goes: writes are sent once."""
         if request.operation.kind is Kind.WRITE:
-            return self._once
-        return self._retrying[request.operation.circuit]
+            return self._once[request.circuit]
+        return self._retrying[request.circuit]
 
     def rest(self, request: Request) -> float:
         """Return for how many seconds to wait before an attempt, since the exchange asked for it.
@@ -135,7 +143,7 @@ class ExchangeGuard:
         Raises:
             CircuitOpenError: the wait would outlast the deadline, or a write must not wait here.
         """
-        circuit = request.operation.circuit
+        circuit = request.circuit
         seconds, cause = self.pauses.remaining(circuit), self.pauses.cause(circuit)
         banned_for, ban = self.bans.longest(self._exchange, self.clock.monotonic())
         if banned_for > seconds:  # another instance was told
@@ -213,7 +221,7 @@ class ExchangeGuard:
             guarded.retry_after = self._pause(request, failure, guarded)
         _logger.debug(
             "%s %s: attempt %d on the %s circuit failed (%s, HTTP %s): %s",
-            self.exchange_id, request.name, request.attempts, request.operation.circuit,
+            self.exchange_id, request.name, request.attempts, request.circuit,
             failure.kind, request.wire.status, guarded,
         )  # fmt: skip
         if failure.kind is FailureKind.AUTHENTICATION and self.restricts("authentication"):
@@ -238,12 +246,12 @@ class ExchangeGuard:
             self.interlock.lift("authentication")
         _logger.debug(
             "%s %s: attempt %d on the %s circuit was answered",
-            self.exchange_id, request.name, request.attempts, operation.circuit,
+            self.exchange_id, request.name, request.attempts, request.circuit,
         )  # fmt: skip
 
     def is_answer_of_a_healthy(self, request: Request, error: ccxt.BaseError) -> bool:
         """Whether a refusal on trial shows that the exchange has recovered: it answered, and said no."""
-        if self.circuits[request.operation.circuit].get_state() is not CircuitBreakerState.HALF_OPEN:
+        if self.circuits[request.circuit].get_state() is not CircuitBreakerState.HALF_OPEN:
             return False
         answer = request.wire.answer
         kind = classify(error, answer, self.clock.time()).kind
@@ -254,13 +262,13 @@ class ExchangeGuard:
         """Tell the monitor of a refusal that its circuit took for a success."""
         if request.operation.kind is not Kind.WRITE:  # a write's own protocol tells
             context = {"operation": request.name, "attempt": request.attempts, "rescued": False}
-            component = self.component(request.operation.circuit)
+            component = self.component(request.circuit)
             self._reports.record_error(error, ErrorSeverity.ERROR, component, context)
 
     def context(self, request: Request) -> dict[str, Any]:
         """Return what an error of this request tells of it."""
         return {
-            "component": self.component(request.operation.circuit),
+            "component": self.component(request.circuit),
             "exchange": self.exchange_id,
             "operation": request.name,
             "symbol": request.symbol,
@@ -269,7 +277,7 @@ class ExchangeGuard:
 
     def _pause(self, request: Request, failure: Failure, error: BaseException) -> float | None:
         """Let traffic rest where the failure asks for it; returns the seconds to wait, or None."""
-        circuit = (request.operation.circuit,)
+        circuit = (request.circuit,)
         defaults = {
             FailureKind.LIMIT: (self.config.limit_pause, circuit),
             FailureKind.MAINTENANCE: (self.config.maintenance_pause, circuit),

@@ -15,14 +15,14 @@ class Tally:
     def __init__(self) -> None:
         self._counters: dict[str, Counter] = {}
 
-    def add(self, name: str) -> None:
-        """Count `name` once."""
+    def add(self, name: str, times: int = 1) -> None:
+        """Count `name`, once or so many times."""
         counter = self._counters.get(name)
-        if (
-            counter is None
-        ):  # `setdefault` is one step: of two threads that come here at once, both get the same
+        if counter is None:
+            # One step: of two threads that come here at once, both get the same.
             counter = self._counters.setdefault(name, Counter())
-        counter.increment()
+        for _ in range(times):
+            counter.increment()
 
     def read(self, *names: str) -> dict[str, Any]:
         """Return the counters of these names, 0 for what was never counted."""

@@ -29,13 +29,14 @@ class Wire:
     Attributes:
         sent: it was handed to the transport; before that it surely did not leave.
         answer: the HTTP answer, or None.
+        is_closed: its verdict is given: what has not been sent yet must not be sent any more.
         followed: a further request was made after it was sent: an error may then be that one's, and proves nothing.
         sign_by: by the time of `now` after which it must not be signed any more, or None.
         now: the time by which that is judged.
         client_ids: what the signed request must contain, since an absence is proved by it.
     """
 
-    __slots__ = ("answer", "client_ids", "followed", "now", "sent", "sign_by")
+    __slots__ = ("answer", "client_ids", "followed", "is_closed", "now", "sent", "sign_by")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Wire:
     ) -> None:
         self.client_ids = tuple(identifier for identifier in client_ids if identifier is not None)
         self.sent = False
+        self.is_closed = False
         self.followed = False
         self.now = now
         self.answer: Answer | None = None

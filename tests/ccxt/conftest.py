@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tradeguard.backoff import Backoff
 from tradeguard.simulator import SimulatedExchange
 from tradeguard.testing import ManualClock
-from tradeguard_ccxt import GuardConfig, GuardedExchange, async_support
+from tradeguard_ccxt import GuardConfig, GuardedExchange, async_support, pro
 
 
 @pytest.fixture
@@ -102,3 +103,31 @@ def flavoured(request: pytest.FixtureRequest) -> Callable[..., Any]:
         "guarded" if request.param == "sync" else "guarded_async"
     )
     return make
+
+
+@pytest.fixture
+async def guarded_pro(
+    server: SimulatedExchange, clock: ManualClock, tmp_path: Path
+) -> AsyncIterator[Callable[..., Any]]:
+    """Make guarded binances of ccxt.pro on the server; keywords go to GuardConfig."""
+    made = []
+
+    def make(*, timeout_ms: int = 300, config: dict[str, Any] | None = None, **guard: Any) -> Any:
+        options = {
+            "clock": clock,
+            "journal": tmp_path / "state.db",
+            "order_expiry": 5.0,
+            "visibility_lag": 1.0,
+            "redial": Backoff(base_delay=0.0),
+        }
+        exchange: Any = pro.GuardedExchange(
+            "binance",
+            server.ccxt_config(timeout=timeout_ms, **(config or {})),
+            guard=GuardConfig(**(options | guard)),
+        )
+        made.append(exchange)
+        return exchange
+
+    yield make
+    for exchange in made:
+        await exchange.close()
