@@ -112,7 +112,7 @@ def guarded_methods(base: Any, runners: dict[str, Runner], run: Runner) -> dict[
         is_ours = name in OPERATIONS or getattr(original, "__module__", "").startswith("ccxt.")
         if is_ours and callable(original) and hasattr(original, "__code__"):
             methods[name] = _guarded(
-                operation_of(name), original, runners.get(name), run, is_synchronous=base.synchronous
+                operation_of(name), original, runners.get(name), run, is_async=not base.synchronous
             )
     return methods
 
@@ -160,7 +160,7 @@ def _guarded(
     protocol: Runner | None,
     run: Runner,
     *,
-    is_synchronous: bool,
+    is_async: bool = False,
 ) -> Callable[..., Any]:
     arguments = original.__code__.co_varnames[1 : original.__code__.co_argcount]
     position = arguments.index("symbol") if "symbol" in arguments else None
@@ -183,7 +183,7 @@ def _guarded(
         nested = Entered(exchange, entered.outermost, operation, entered.symbol or symbol, is_nested=True)
         return nested, symbol, protocol
 
-    if inspect.iscoroutinefunction(original) or not is_synchronous:
+    if is_async or inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
         async def method_async(self: Any, *args: Any, **kwargs: Any) -> Any:
