@@ -67,9 +67,14 @@ from tradeguard_ccxt.errors import OrderUnknownError as OrderUnknownError
 from tradeguard_ccxt.errors import OutcomeUnknownError as OutcomeUnknownError
 from tradeguard_ccxt.errors import TradingRestrictedError as TradingRestrictedError
 from tradeguard_ccxt.exchange import GuardedExchange as GuardedExchange
+from tradeguard_ccxt.polled import PolledDict as PolledDict
+from tradeguard_ccxt.polled import PolledList as PolledList
+from tradeguard_ccxt.polled import PolledResult as PolledResult
 from tradeguard_ccxt.stale import StaleDict as StaleDict
 from tradeguard_ccxt.stale import StaleList as StaleList
 from tradeguard_ccxt.stale import StaleResult as StaleResult
+from tradeguard_ccxt.stream import StreamGap as StreamGap
+from tradeguard_ccxt.stream_kinds import DEFAULT_SILENCE as DEFAULT_SILENCE
 from tradeguard_ccxt import async_support as async_support, pro as pro
 from tradeguard_ccxt.exchange import GuardedExchange as _Facade
 from tradeguard_ccxt.sync_mixin import SyncMixin as _Mixin

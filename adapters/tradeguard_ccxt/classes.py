@@ -137,11 +137,11 @@ def socket_methods(
     """
     methods: dict[str, Callable[..., Any]] = {}
     for name in STREAM_KINDS:
-        methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_synchronous=False)
+        methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_async=True)
         end = f"un_{name}"
         if hasattr(base, end):
             methods[end] = _guarded(
-                operation_of(end), getattr(base, end), None, unwatch, is_synchronous=False
+                operation_of(end), getattr(base, end), None, unwatch, is_async=True
             )
     for name in sorted(n for n in dir(base) if n.endswith("_ws") and kind_of(n)):
         original, operation = getattr(base, name), operation_of(name)
@@ -150,7 +150,7 @@ def socket_methods(
         is_own = not original.__module__.endswith("base.exchange")
         outer = by_socket(run) if operation.kind is Kind.READ or is_own else run
         flow = None if protocol is None else by_socket(protocol)
-        methods[name] = _guarded(operation, original, flow, outer, is_synchronous=False)
+        methods[name] = _guarded(operation, original, flow, outer, is_async=True)
     return methods
 
 

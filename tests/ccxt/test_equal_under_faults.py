@@ -49,7 +49,7 @@ LASTING: dict[str, dict[str, Any]] = {  # the data themselves are at fault, for 
     "missing values": {"kind": "missing_values"},
     "half built": {"kind": "half_built"},
 }
-OF_WRITES = {FaultKind.LATE_ACCEPTANCE}
+OF_ORDERS = {FaultKind.LATE_ACCEPTANCE, FaultKind.LOOKUP_GAP}  # in the fault matrix of orders
 TRUTH = {  # what an answer says of the fault itself
     ("clock skew", "fetch_time"),
     ("clock skew", "load_time_difference"),
@@ -183,4 +183,4 @@ async def test_a_fault_in_the_data_comes_through_as_it_is(
 
 def test_no_kind_of_fault_is_left_out() -> None:
     tried = {FaultKind(fault["kind"]) for fault in (PASSING | LASTING).values()}
-    assert tried | OF_WRITES == set(FaultKind)
+    assert tried | OF_ORDERS == set(FaultKind)

@@ -105,7 +105,7 @@ def test_what_the_guard_adds_has_no_camel_case_twin_and_slows_no_look_up(server:
     assert not any(hasattr(made, twin) for twin in twins)
     assert not hasattr(type(made), "__getattr__")
     assert made.state_store is None
-    assert set(made.guard_circuits) == {"market_data", "account", "trading"}
+    assert set(made.guard_circuits) == {"market_data", "account", "trading", "streams"}
 
 
 @pytest.mark.parametrize("name", ["maxRetriesOnFailure", "maxRetriesOnFailureDelay"])
