@@ -25,7 +25,7 @@ from tradeguard_ccxt.edits import edit_order
 from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
-from tradeguard_ccxt.placing import close_position, create_order
+from tradeguard_ccxt.placing import close_position, create_order, trade_once
 from tradeguard_ccxt.runtime import REQUEST, ExchangeGuard
 from tradeguard_ccxt.sync_mixin import SyncMixin
 
@@ -262,9 +262,12 @@ _RUNNERS: dict[str, Runner] = {
     "cancel_orders": cancel_orders,
     "close_all_positions": close_position,
     "close_position": close_position,
+    "create_convert_trade": trade_once,
     "create_order": create_order,
     "create_orders": create_orders,
+    "create_twap_order": trade_once,
     "edit_order": edit_order,
+    "edit_orders": trade_once,
 }
 """The flows of those methods that have a protocol of their own."""
 

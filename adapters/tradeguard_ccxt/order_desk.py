@@ -44,11 +44,12 @@ class OrderDesk:
         on_doubt: told of the instance whenever an order has come into doubt.
 
     Attributes:
-        recovered_once: what a former process left behind has been resolved, as far as it could be.
+        recovered_account: the account of which what a former process left behind has been resolved, as far as it could
+            be; None before that. The key of an instance may be changed.
     """
 
     def __init__(self, exchange: Any, guard: ExchangeGuard, on_doubt: Callable[[Any], None]) -> None:
-        self.recovered_once = False
+        self.recovered_account: str | None = None
         self._on_doubt = on_doubt
         self._exchange = exchange
         self._guard = guard
@@ -74,13 +75,13 @@ class OrderDesk:
         """
         self._check(ticket.intent.symbol, reduces=ticket.params.get("reduceOnly") in (True, "true"))
 
-    def admit_reducing(self, symbol: str | None) -> None:
-        """Refuse what can only reduce a position where trading is halted.
+    def admit_unjournaled(self, symbol: str | None, *, reduces: bool) -> None:
+        """Refuse a trade that has no intent, where the interlock forbids it.
 
         Raises:
             TradingRestrictedError: says why, and what lifts it.
         """
-        self._check(symbol or "", reduces=True)
+        self._check(symbol or "", reduces=reduces)
 
     def _check(self, symbol: str, *, reduces: bool) -> None:
         try:

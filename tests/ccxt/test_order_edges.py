@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ import requests
 from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard.testing import ManualClock
-from tradeguard_ccxt import GuardConfig, GuardedExchange, OrderAbsentError, OrderUnknownError
+from tradeguard_ccxt import (
+    GuardConfig,
+    GuardedExchange,
+    OrderAbsentError,
+    OrderUnknownError,
+    OutcomeUnknownError,
+)
 from tradeguard_ccxt.facts import CAUTIOUS
 
 ORDER = ("ETH/BTC", "limit", "buy", 1, 0.03)
@@ -431,3 +438,43 @@ def test_the_first_orders_of_all_threads_wait_for_the_recovery(
 
 def test_a_guard_config_never_shows_where_the_journal_is() -> None:
     assert "hunter2" not in repr(GuardConfig(journal="postgresql://bot:hunter2@host/db"))
+
+
+def test_another_key_has_its_own_first_order(server: SimulatedExchange, guarded: Any, mocker: Any) -> None:
+    crashed = guarded()
+    crashed.load_markets()
+    mocker.patch.object(crashed.session, "request", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        crashed.create_order(*ORDER)
+    mocker.stopall()
+    key = crashed.apiKey
+    exchange = guarded()
+    exchange.apiKey = "another"
+    with contextlib.suppress(ccxt.BaseError):
+        exchange.create_order(*ORDER)
+    exchange.apiKey = key
+    exchange.interlock.lift("authentication")
+    exchange.create_order(*ORDER)
+    assert [i.status for i in exchange.order_journal.intents()] == [IntentStatus.ABSENT, IntentStatus.PLACED]
+
+
+@pytest.mark.parametrize("make", ["guarded", "guarded_async"])
+def test_no_error_on_the_way_of_an_order_shows_a_secret(
+    server: SimulatedExchange, make: str, request: Any, mocker: Any
+) -> None:
+    exchange = request.getfixturevalue(make)()
+    exchange.load_markets()
+    inner = getattr(exchange, "_exchange", exchange)
+    mocker.patch.object(
+        type(inner), "on_rest_response", side_effect=RuntimeError(f"key {inner.apiKey}, {inner.secret}")
+    )
+    for call in (
+        lambda: exchange.create_order(*ORDER),
+        lambda: exchange.transfer("ETH", 1, "spot", "funding"),
+    ):
+        with pytest.raises(OutcomeUnknownError) as raised:
+            call()
+        told = "".join(traceback.format_exception(raised.value))
+        assert "RuntimeError" in told
+        assert inner.secret not in told
+        assert inner.apiKey not in told

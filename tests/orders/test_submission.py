@@ -310,3 +310,15 @@ def check_trace(
                     doubtful = False
             case Wait():
                 pass
+
+
+def test_a_recovery_is_not_misled_by_a_clock_that_was_set_back_between_the_wish_and_the_send() -> None:
+    """What is left of the request's time is told by the clock that its end was told by."""
+    sent = datetime.fromtimestamp(1000, UTC)
+    wished = datetime.fromtimestamp(5000, UTC)
+    intent = new_intent(status=IntentStatus.SENT, created_at=wished, updated_at=sent, accept_until=1007.0)
+    run = Run([], [LookUpOutcome(absent=True)] * 50)
+    run.now = 1001.0
+    resolution = run.drive(resolve(intent, POLICY, lambda: run.now))
+    assert resolution.intent.status is IntentStatus.ABSENT
+    assert run.now >= 1007.0 + POLICY.visibility_lag

@@ -65,6 +65,7 @@ class ExchangeFacts:
         look_ups: the calls that find an order, in the order in which they are made.
         expiry: how long it may still accept a sent order; None where nobody knows.
         visibility_lag: seconds for which an accepted order may stay invisible to look-ups.
+        takes_tests: whether ccxt makes a call with the param `test` a request that is validated and never placed.
         edit_replaces: whether an edit cancels the order and places a new one, with a client id of its own; otherwise it
             amends the order in place.
         duplicate: what the text of a refusal says where the client id exists already.
@@ -77,6 +78,7 @@ class ExchangeFacts:
     look_ups: tuple[LookUp, ...] = ()
     expiry: Expiry | None = None
     visibility_lag: float = 5.0
+    takes_tests: bool = False
     edit_replaces: bool = False
     duplicate: re.Pattern[str] | None = None
     reach: Reach = Reach()
