@@ -192,7 +192,11 @@ class Asynchronous:
                     return
                 pause = min(pause * 2, _LONGEST_INTERVAL)
 
-        self._repeating = asyncio.get_running_loop().create_task(run(), context=contextvars.Context())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # the loop is gone, and a coroutine of its last order is cleared away: nothing will run here
+        self._repeating = loop.create_task(run(), context=contextvars.Context())
 
     def stop(self) -> None:
         """End what runs in the background."""

@@ -64,7 +64,8 @@ async def look_up(ask: Ask, ticket: OrderTicket, moment: Moment, *, thorough: bo
     """
     look_ups = ticket.facts.look_ups
     if ticket.client_id is None or not look_ups:
-        return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
+        nowhere = ccxt.NotSupported("orders cannot be looked up by client id here")
+        return LookUpOutcome(error=nowhere, hopeless=True)
     outcome = LookUpOutcome(absent=True)
     for each in look_ups if thorough else look_ups[:1]:
         seen = await _try(ask, each, ticket, moment)

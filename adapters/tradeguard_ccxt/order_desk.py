@@ -93,8 +93,8 @@ class OrderDesk:
     def submitting(self, tickets: Sequence[OrderTicket]) -> Iterator[None]:
         """Note that this instance is submitting the intents, so that a recovery leaves them alone.
 
-        Where the submission is broken off (Ctrl-C, a cancelled task), what it has sent may exist: it is in doubt, and
-        resolved as every doubt is.
+        Where the submission is broken off (Ctrl-C, a cancelled task, no memory left), what it has sent may exist: it
+        is in doubt, and resolved as every doubt is.
         """
         identifiers = {ticket.intent.client_order_id for ticket in tickets}
         with self._lock:
@@ -102,7 +102,7 @@ class OrderDesk:
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, Exception):
+            if not isinstance(error, JournalError):  # that one came before the send
                 self._abandon(identifiers)
             raise
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import traceback
@@ -21,6 +22,7 @@ from tradeguard_ccxt import (
     OrderAbsentError,
     OrderUnknownError,
     OutcomeUnknownError,
+    async_support,
 )
 from tradeguard_ccxt.facts import CAUTIOUS
 
@@ -478,3 +480,40 @@ def test_no_error_on_the_way_of_an_order_shows_a_secret(
         assert "RuntimeError" in told
         assert inner.secret not in told
         assert inner.apiKey not in told
+
+
+def test_an_order_that_nobody_could_judge_for_want_of_memory_is_in_doubt(
+    server: SimulatedExchange, guarded: Any, mocker: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    mocker.patch.object(exchange._guard_parts.desk, "answered", side_effect=MemoryError)
+    with pytest.raises(MemoryError):
+        exchange.create_order(*ORDER)
+    mocker.stopall()
+    assert exchange.interlock.status().state == "REDUCE_ONLY"
+    exchange.create_order(*ORDER)
+    assert len(server.orders()) == 2
+    assert [i.status for i in exchange.order_journal.intents()] == [IntentStatus.PLACED] * 2
+
+
+def test_an_order_whose_loop_is_gone_is_in_doubt(server: SimulatedExchange, guarded: Any) -> None:
+    """Its coroutine is cleared away outside of any loop, and of its context."""
+    exchange: Any = async_support.GuardedExchange(
+        "binance", server.ccxt_config(), guard=GuardConfig(journal=guarded().guard_config.journal)
+    )
+    order = exchange.create_order(*ORDER)
+
+    async def begin() -> None:
+        await exchange.load_markets()
+        order.send(None)
+
+    with asyncio.Runner() as runner:
+        runner.run(begin())
+        exchange.interlock.lift("unknown_order", "ETH/BTC")
+        with contextlib.suppress(BaseException):
+            runner.get_loop().run_until_complete(asyncio.sleep(0))
+        with contextlib.suppress(ValueError):
+            order.close()
+        assert exchange.interlock.stands("unknown_order", "ETH/BTC")
+        runner.run(exchange.close())

@@ -322,3 +322,11 @@ def test_a_recovery_is_not_misled_by_a_clock_that_was_set_back_between_the_wish_
     resolution = run.drive(resolve(intent, POLICY, lambda: run.now))
     assert resolution.intent.status is IntentStatus.ABSENT
     assert run.now >= 1007.0 + POLICY.visibility_lag
+
+
+def test_where_nothing_can_be_looked_up_nobody_waits() -> None:
+    run = Run([SendOutcome(verdict=Verdict.AMBIGUOUS)], [LookUpOutcome(hopeless=True)] * 50)
+    resolution = run.submit()
+    assert resolution.intent.status is IntentStatus.UNKNOWN
+    assert sum(isinstance(effect, LookUp) for effect in run.trace) == 1
+    assert not any(isinstance(effect, Wait) for effect in run.trace)

@@ -370,7 +370,7 @@ def _look_until_known(run: _Submission, *, proof_at: float | None) -> Generator[
         pause = policy.pause(looks)
         if proof_at is not None and run.now() < proof_at:
             pause = min(pause, proof_at - run.now())
-        if seen.other is not None or run.now() + pause > give_up_at:
+        if seen.other is not None or seen.hopeless or run.now() + pause > give_up_at:
             return LookUpOutcome(other=seen.other, error=seen.error)
         yield Wait(pause)
 
