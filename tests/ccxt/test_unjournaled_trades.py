@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -11,26 +9,11 @@ import pytest
 
 from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
-from tradeguard.testing import ManualClock
-from tradeguard_ccxt import GuardConfig, GuardedExchange, OutcomeUnknownError, TradingRestrictedError
+from tradeguard_ccxt import GuardedExchange, OutcomeUnknownError, TradingRestrictedError
 from tradeguard_ccxt.facts import MarketKind, facts_of
 
 ORDER = ("ETH/BTC", "limit", "buy", 1, 0.03)
 NO_ANSWERS = ["dropped", "empty", "html", "truncated"]
-
-
-@pytest.fixture
-def kraken_server(clock: ManualClock) -> Iterator[SimulatedExchange]:
-    with SimulatedExchange(seed=1, clock=clock, dialect="kraken") as server:
-        yield server
-
-
-@pytest.fixture
-def kraken(kraken_server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Any]:
-    guard = GuardConfig(clock=clock, journal=tmp_path / "kraken.db")
-    exchange = GuardedExchange("kraken", kraken_server.ccxt_config(timeout=300), guard=guard)
-    yield exchange
-    exchange.close()
 
 
 # -- tests of orders ------------------------------------------------------------------------------------------
