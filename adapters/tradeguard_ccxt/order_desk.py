@@ -98,6 +98,7 @@ class OrderDesk:
         """
         identifiers = {ticket.intent.client_order_id for ticket in tickets}
         with self._lock:
+            identifiers -= self._in_flight  # another thread's, whose id the caller uses once more
             self._in_flight |= identifiers
         try:
             yield

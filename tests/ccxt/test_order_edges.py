@@ -13,7 +13,7 @@ import ccxt
 import pytest
 import requests
 
-from tradeguard.orders import IntentStatus
+from tradeguard.orders import DuplicateIntentError, IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard.testing import ManualClock
 from tradeguard_ccxt import (
@@ -517,3 +517,23 @@ def test_an_order_whose_loop_is_gone_is_in_doubt(server: SimulatedExchange, guar
             order.close()
         assert exchange.interlock.stands("unknown_order", "ETH/BTC")
         runner.run(exchange.close())
+
+
+def test_a_client_id_that_is_used_twice_at_once_leaves_the_first_order_in_flight(
+    server: SimulatedExchange, guarded: Any, mocker: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    seen: list[Any] = []
+
+    def send(*_: Any, **__: Any) -> Any:
+        mocker.stopall()
+        with pytest.raises(DuplicateIntentError):
+            exchange.create_order(*ORDER, {"clientOrderId": "mine"})
+        seen.extend(exchange.orders_in_doubt())
+        raise requests.exceptions.ReadTimeout
+
+    mocker.patch.object(exchange.session, "request", side_effect=send)
+    exchange.create_order(*ORDER, {"clientOrderId": "mine"})
+    assert seen == []
+    assert len(server.orders()) == 1
