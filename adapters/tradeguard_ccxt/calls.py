@@ -9,7 +9,7 @@ import ccxt
 
 from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.redaction import redact
-from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error
+from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error, redact_chain
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Kind, Operation, entered_on
 from tradeguard_ccxt.parts import parts_of
@@ -94,6 +94,7 @@ def failed_call(
             f"({redact(str(error), exchange.guard_secrets())}); look before you repeat it",
             **context,
         )
+        redact_chain(error, exchange.guard_secrets())
         unknown.__cause__ = error
         return unknown
     if isinstance(error, ccxt.BaseError) and not isinstance(error, ccxt.InvalidProxySettings):

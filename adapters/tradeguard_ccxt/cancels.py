@@ -103,8 +103,19 @@ async def cancel_all_orders(
 
 
 def _may_be_its_own_doing(error: ccxt.OrderNotFound) -> bool:
-    """Whether a former attempt of the same call may have cancelled what is not found now."""
-    return int(getattr(error, "context", {}).get("attempts") or 1) > 1
+    """Whether a former attempt of the same call may have cancelled what is not found now.
+
+    Kraken's class raises an OrderNotFound of its own over the answer, which alone tells of the attempts. What else the
+    caller was handling stands further behind, and is of another operation.
+    """
+    own = getattr(error, "context", {}).get("operation")
+    answer: BaseException | None = error
+    while answer is not None:
+        told = getattr(answer, "context", {})
+        if told.get("operation") == own and int(told.get("attempts") or 1) > 1:
+            return True
+        answer = answer.__cause__ or answer.__context__
+    return False
 
 
 def _params(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:

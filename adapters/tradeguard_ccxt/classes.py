@@ -140,9 +140,7 @@ def socket_methods(
         methods[name] = _guarded(operation_of(name), getattr(base, name), None, watch, is_async=True)
         end = f"un_{name}"
         if hasattr(base, end):
-            methods[end] = _guarded(
-                operation_of(end), getattr(base, end), None, unwatch, is_async=True
-            )
+            methods[end] = _guarded(operation_of(end), getattr(base, end), None, unwatch, is_async=True)
     for name in sorted(n for n in dir(base) if n.endswith("_ws") and kind_of(n)):
         original, operation = getattr(base, name), operation_of(name)
         protocol = runners.get(name.removesuffix("_ws"))

@@ -26,7 +26,7 @@ from tradeguard_ccxt.flavours import Asynchronous, Flavour, Synchronous
 from tradeguard_ccxt.markets import fetch_what_rarely_changes, load_markets
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import Parts, parts_of
-from tradeguard_ccxt.placing import close_position, create_order
+from tradeguard_ccxt.placing import close_position, create_order, trade_once
 from tradeguard_ccxt.pro_mixin import ProMixin
 from tradeguard_ccxt.request import REQUEST
 from tradeguard_ccxt.runtime import ExchangeGuard
@@ -268,9 +268,12 @@ _RUNNERS: dict[str, Runner] = {
     "cancel_orders": cancel_orders,
     "close_all_positions": close_position,
     "close_position": close_position,
+    "create_convert_trade": trade_once,
     "create_order": create_order,
     "create_orders": create_orders,
+    "create_twap_order": trade_once,
     "edit_order": edit_order,
+    "edit_orders": trade_once,
     "fetch_currencies": fetch_what_rarely_changes,
     "fetch_markets": fetch_what_rarely_changes,
     "load_markets": load_markets,

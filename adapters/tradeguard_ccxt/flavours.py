@@ -78,6 +78,7 @@ class Synchronous:
         self._entered = False
         self._background = threading.Lock()
         self._repeating: tuple[threading.Thread, threading.Event] | None = None
+        self._asked = False  # since the flow last began
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
@@ -108,13 +109,24 @@ class Synchronous:
     def repeat(self, seconds: float, flow: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         """Run `flow` on a thread, again and again until it gives True."""
         with self._background:
+            self._asked = True
             if self._repeating is not None and self._repeating[0].is_alive():
                 return
             stopped = threading.Event()
 
             def run() -> None:
                 pause = seconds
-                while not stopped.wait(pause) and not run_now(flow()):
+                while not stopped.wait(pause):
+                    with self._background:
+                        self._asked = False
+                    done = run_now(flow())
+                    with self._background:
+                        if (
+                            done and not self._asked
+                        ):  # else something has come up that the flow may not have seen
+                            if self._repeating is not None and self._repeating[1] is stopped:
+                                self._repeating = None
+                            return
                     pause = min(pause * 2, _LONGEST_INTERVAL)
 
             thread = threading.Thread(target=run, name="tradeguard-doubts", daemon=True)
@@ -183,7 +195,11 @@ class Asynchronous:
                     return
                 pause = min(pause * 2, _LONGEST_INTERVAL)
 
-        self._repeating = asyncio.get_running_loop().create_task(run(), context=contextvars.Context())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # the loop is gone, and a coroutine of its last order is cleared away: nothing will run here
+        self._repeating = loop.create_task(run(), context=contextvars.Context())
 
     def stop(self) -> None:
         """End what runs in the background."""

@@ -10,8 +10,9 @@ from typing import Any
 import ccxt
 
 from tradeguard.orders import LookUpOutcome, OrderIntent, SendOutcome, Verdict
+from tradeguard_ccxt.errors import redact_chain
 from tradeguard_ccxt.flavours import answer_of
-from tradeguard_ccxt.look_ups import Moment, look_up
+from tradeguard_ccxt.look_ups import Moment, fresh, look_up
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.reporting import expecting
@@ -82,6 +83,9 @@ class OrderGateway:
 
     async def failed(self, error: Exception, wire: Wire) -> SendOutcome:
         """Return the outcome of a send that raised; where our timestamp was refused, our clock is set right."""
+        redact_chain(
+            error, self._exchange.guard_secrets()
+        )  # ccxt's own are masked already, but any may have come
         outcome = self._desk.failed(self._ticket, error, wire)
         if isinstance(error, ccxt.InvalidNonce):
             await self._resync()
@@ -138,7 +142,7 @@ class AmendGateway(EditGateway):
         """Fetch the order that is edited, and compare it with what was wanted."""
         try:
             with expecting(ccxt.OrderNotFound):
-                order = await answer_of(self._exchange.fetch_order(intent.order_id, intent.symbol))
+                order = fresh(await answer_of(self._exchange.fetch_order(intent.order_id, intent.symbol)))
         except ccxt.OrderNotFound:
             return LookUpOutcome(absent=thorough)
         except Exception as error:  # noqa: BLE001 - a failed look-up proves nothing, whatever failed

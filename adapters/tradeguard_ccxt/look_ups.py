@@ -21,11 +21,15 @@ from tradeguard_ccxt.reporting import expecting
 from tradeguard_ccxt.tickets import OrderTicket
 from tradeguard_ccxt.verdicts import contradiction
 
-__all__ = ["Ask", "Moment", "look_up", "match_by_client_id", "match_in_list", "recent_since_ms"]
+__all__ = ["Ask", "Moment", "fresh", "look_up", "match_by_client_id", "match_in_list", "recent_since_ms"]
 
 _CLOCK_ERROR_MS = (
     10_000  # how far the exchange's and our stamps of one moment are believed to lie apart at most
 )
+
+_MEMORY = 6 * 86_400.0
+"""Seconds for which exchanges are believed to show what became of an order: some, asked without a moment, look seven
+days back (Bybit's history), others never further (MEXC)."""
 
 Ask = Callable[..., Awaitable[Any]]
 """Calls a unified method, by its name in snake_case, and awaits its answer."""
@@ -60,7 +64,8 @@ async def look_up(ask: Ask, ticket: OrderTicket, moment: Moment, *, thorough: bo
     """
     look_ups = ticket.facts.look_ups
     if ticket.client_id is None or not look_ups:
-        return LookUpOutcome(error=ccxt.NotSupported("orders cannot be looked up by client id here"))
+        nowhere = ccxt.NotSupported("orders cannot be looked up by client id here")
+        return LookUpOutcome(error=nowhere, hopeless=True)
     outcome = LookUpOutcome(absent=True)
     for each in look_ups if thorough else look_ups[:1]:
         seen = await _try(ask, each, ticket, moment)
@@ -72,7 +77,18 @@ async def look_up(ask: Ask, ticket: OrderTicket, moment: Moment, *, thorough: bo
         return outcome
     if not thorough or not covers_everything(look_ups):
         return LookUpOutcome()
+    if _is_forgotten(ticket.intent, moment):
+        return LookUpOutcome(
+            error=ccxt.OrderNotFound("the exchange may have forgotten an order as old as this")
+        )
     return outcome if await _is_over(ask, ticket, moment) else LookUpOutcome()
+
+
+def _is_forgotten(intent: OrderIntent, moment: Moment) -> bool:
+    """Whether it is so long ago that the look-ups might not show it though it existed."""
+    return (
+        intent.status is not IntentStatus.PENDING and moment.began - intent.created_at.timestamp() > _MEMORY
+    )
 
 
 def _weaker(one: LookUpOutcome, other: LookUpOutcome) -> LookUpOutcome:
@@ -96,7 +112,7 @@ async def _make(ask: Ask, each: LookUp, ticket: OrderTicket, moment: Moment) -> 
     if each.by is By.CLIENT_ID:
         try:
             with expecting(ccxt.OrderNotFound):
-                order = _fresh(await ask(each.method, client_id, symbol))
+                order = fresh(await ask(each.method, client_id, symbol))
         except ccxt.OrderNotFound:
             return LookUpOutcome(absent=True)
         return match_by_client_id(order, ticket, moment.offset_ms())
@@ -104,15 +120,15 @@ async def _make(ask: Ask, each: LookUp, ticket: OrderTicket, moment: Moment) -> 
     if each.by is By.PARAM:
         params[each.param] = client_id
     if each.since:
-        since_ms = recent_since_ms(ticket.intent, moment.offset_ms())
+        since_ms = recent_since_ms(ticket.intent, moment.offset_ms()) - _ahead_ms(ticket)
         params[each.since] = _written(since_ms, each.since_unit)
-    orders: Sequence[Mapping[str, Any]] = _fresh(await ask(each.method, symbol, None, each.limit, params))
+    orders: Sequence[Mapping[str, Any]] = fresh(await ask(each.method, symbol, None, each.limit, params))
     seen = match_in_list(orders, ticket, moment.offset_ms())
     is_full = each.page is not None and len(orders) >= each.page
     return LookUpOutcome() if seen.absent and is_full else seen
 
 
-def _fresh(answer: Any) -> Any:
+def fresh(answer: Any) -> Any:
     """Return an answer that the exchange has just given.
 
     Raises:
@@ -136,7 +152,7 @@ async def _is_over(ask: Ask, ticket: OrderTicket, moment: Moment) -> bool:
     if expiry is None or not expiry.asks_clock or moment.began < over_at:
         return True  # before that moment, absence follows from a refusal and not from the expiry
     behind = max(0.0, -moment.offset_ms(), -moment.offset_sent_ms) / 1000  # stamps were set forward by it
-    told_ms = _fresh(await ask("fetch_time"))
+    told_ms = fresh(await ask("fetch_time"))
     return isinstance(told_ms, int | float) and told_ms / 1000 >= over_at + behind
 
 
@@ -148,6 +164,12 @@ def recent_since_ms(intent: OrderIntent, offset_ms: float) -> int:
         offset_ms: how far our clock is ahead of the exchange's.
     """
     return int(intent.created_at.timestamp() * 1000 - offset_ms - _CLOCK_ERROR_MS)
+
+
+def _ahead_ms(ticket: OrderTicket) -> int:
+    """Return how far our clock may have been ahead of the exchange's, which would have accepted the order still."""
+    expiry = ticket.facts.expiry
+    return int(expiry.seconds * 1000) if expiry is not None and expiry.asks_clock else 0
 
 
 def match_by_client_id(order: Mapping[str, Any], ticket: OrderTicket, offset_ms: float) -> LookUpOutcome:

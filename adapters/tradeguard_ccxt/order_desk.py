@@ -45,12 +45,13 @@ class OrderDesk:
 
     Attributes:
         symbols: those of all orders that this instance has submitted.
-        recovered_once: what a former process left behind has been resolved, as far as it could be.
+        recovered_account: the account of which what a former process left behind has been resolved, as far as it could
+            be; None before that. The key of an instance may be changed.
     """
 
     def __init__(self, exchange: Any, guard: ExchangeGuard, on_doubt: Callable[[Any], None]) -> None:
         self.symbols: set[str] = set()
-        self.recovered_once = False
+        self.recovered_account: str | None = None
         self._on_doubt = on_doubt
         self._exchange = exchange
         self._guard = guard
@@ -76,13 +77,13 @@ class OrderDesk:
         """
         self._check(ticket.intent.symbol, reduces=ticket.params.get("reduceOnly") in (True, "true"))
 
-    def admit_reducing(self, symbol: str | None) -> None:
-        """Refuse what can only reduce a position where trading is halted.
+    def admit_unjournaled(self, symbol: str | None, *, reduces: bool) -> None:
+        """Refuse a trade that has no intent, where the interlock forbids it.
 
         Raises:
             TradingRestrictedError: says why, and what lifts it.
         """
-        self._check(symbol or "", reduces=True)
+        self._check(symbol or "", reduces=reduces)
 
     def _check(self, symbol: str, *, reduces: bool) -> None:
         try:
@@ -94,17 +95,18 @@ class OrderDesk:
     def submitting(self, tickets: Sequence[OrderTicket]) -> Iterator[None]:
         """Note that this instance is submitting the intents, so that a recovery leaves them alone.
 
-        Where the submission is broken off (Ctrl-C, a cancelled task), what it has sent may exist: it is in doubt, and
-        resolved as every doubt is.
+        Where the submission is broken off (Ctrl-C, a cancelled task, no memory left), what it has sent may exist: it
+        is in doubt, and resolved as every doubt is.
         """
         identifiers = {ticket.intent.client_order_id for ticket in tickets}
         self.symbols |= {ticket.intent.symbol for ticket in tickets}
         with self._lock:
+            identifiers -= self._in_flight  # another thread's, whose id the caller uses once more
             self._in_flight |= identifiers
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, Exception):
+            if not isinstance(error, JournalError):  # that one came before the send
                 self._abandon(identifiers)
             raise
         finally:

@@ -20,13 +20,13 @@ from tradeguard.orders import (
 from tradeguard_ccxt.calls import count_call, failed_call, run
 from tradeguard_ccxt.flavours import Flavour, answer_of
 from tradeguard_ccxt.gateway import gateway_of
-from tradeguard_ccxt.operations import Operation
+from tradeguard_ccxt.operations import Operation, entered_on
 from tradeguard_ccxt.order_desk import OrderDesk
 from tradeguard_ccxt.parts import parts_of
 from tradeguard_ccxt.runtime import ExchangeGuard
 from tradeguard_ccxt.tickets import OrderTicket
 
-__all__ = ["OrderPlacer", "close_position", "create_order", "placed_by", "recover_orders"]
+__all__ = ["OrderPlacer", "close_position", "create_order", "placed_by", "recover_orders", "trade_once"]
 
 
 async def create_order(
@@ -46,10 +46,11 @@ async def create_order(
         ccxt.BaseError: the exchange refused it.
     """
     params = kwargs.get("params", args[5] if len(args) > 5 else None)
-    if isinstance(params, Mapping) and params.get("test"):
-        return await run(
-            exchange, operation, original, symbol, args, kwargs
-        )  # validated there, and never placed
+    if isinstance(params, Mapping) and params.get("test") and symbol is not None:
+        await answer_of(exchange.load_markets())
+        order_type = kwargs.get("type", args[1] if len(args) > 1 else None)
+        if parts_of(exchange).desk.tickets.is_test(symbol, order_type, params):
+            return await run(exchange, operation, original, symbol, args, kwargs)
     placing = OrderPlacer(exchange, *parts_of(exchange)).place(original, *args, **kwargs)
     return await placed_by(placing, exchange, operation, symbol)
 
@@ -68,7 +69,42 @@ async def close_position(
         OutcomeUnknownError: nobody can tell whether it took effect; look at the position.
         TradingRestrictedError: trading is halted; nothing was sent.
     """
-    parts_of(exchange).desk.admit_reducing(symbol)
+    return await _once(exchange, operation, original, symbol, args, kwargs, reduces=True)
+
+
+async def trade_once(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Trade by a call that has no protocol of its own: sent once, and only where new orders may go out.
+
+    Raises:
+        OutcomeUnknownError: nobody can tell whether it took effect.
+        TradingRestrictedError: the interlock refused it; nothing was sent.
+    """
+    return await _once(exchange, operation, original, symbol, args, kwargs, reduces=False)
+
+
+async def _once(
+    exchange: Any,
+    operation: Operation,
+    original: Callable[..., Any],
+    symbol: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    reduces: bool,
+) -> Any:
+    entered = entered_on(exchange)
+    if (
+        entered is not None and entered.is_nested
+    ):  # a part of a call that was admitted, and that judges the outcome
+        return await answer_of(original(exchange, *args, **kwargs))
+    parts_of(exchange).desk.admit_unjournaled(symbol, reduces=reduces)
     return await run(exchange, operation, original, symbol, args, kwargs)
 
 
@@ -198,11 +234,12 @@ class OrderPlacer:
 
     async def _settle_old(self, symbol: str) -> None:
         """Resolve what a former process left open, and what is still in doubt on this symbol."""
-        if not self._desk.recovered_once:
+        account = self._desk.state.account()
+        if self._desk.recovered_account != account:
             async with self._flavour.exclusive() as entered:  # the first orders of others wait for that
-                if entered and not self._desk.recovered_once:
+                if entered and self._desk.recovered_account != account:
                     await self.recover()
-                    self._desk.recovered_once = True
+                    self._desk.recovered_account = account
         elif self._guard.interlock.stands("unknown_order", symbol):
             await self.recover(self._desk.in_doubt(symbol))
             self._desk.release(symbol)

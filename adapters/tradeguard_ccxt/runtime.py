@@ -237,10 +237,12 @@ class ExchangeGuard:
         """Take note of an attempt that was answered.
 
         Raises:
-            ccxt.NullResponse, ccxt.BadResponse: the answer to a read is empty, HTML or cut short.
+            ccxt.NullResponse, ccxt.BadResponse: the answer is empty, HTML or cut short. That of an endpoint which was
+                called directly to write is the caller's affair.
         """
         operation = request.operation
-        if not isinstance(result, dict | list) and operation.kind is not Kind.WRITE:
+        is_callers = operation.kind is Kind.WRITE and request.wire is not ORDER_WIRE.get()
+        if not isinstance(result, dict | list) and not is_callers:
             _require_data(result, self.exchange_id, request.name, request.wire.status)
         if operation.circuit is not Circuit.MARKET_DATA:
             self.interlock.lift("authentication")

@@ -178,6 +178,19 @@ class TicketOffice:
             amount=self._rounded(intent.symbol, intent.amount),
         )
 
+    def is_test(self, symbol: str, order_type: object, params: Mapping[str, Any]) -> bool:
+        """Whether ccxt is known to have this order validated and never placed; the markets must be loaded.
+
+        Where it is not, ccxt may not know the param `test`, and the exchange place what it ignores it on.
+        """
+        if not params.get("test") or not isinstance(order_type, str):
+            return False
+        rest = {name: value for name, value in params.items() if name != "test"}
+        try:
+            return self._facts(self._exchange.market(symbol), order_type, rest, "create_order").takes_tests
+        except ccxt.BadSymbol:
+            return False
+
     def is_out_of_reach(self, facts: ExchangeFacts) -> bool:
         """Whether the instance is set up so that orders, or the look-ups of them, go where these facts do not hold."""
         reach = facts.reach

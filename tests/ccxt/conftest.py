@@ -131,3 +131,17 @@ async def guarded_pro(
     yield make
     for exchange in made:
         await exchange.close()
+
+
+@pytest.fixture
+def kraken_server(clock: ManualClock) -> Iterator[SimulatedExchange]:
+    with SimulatedExchange(seed=1, clock=clock, dialect="kraken") as server:
+        yield server
+
+
+@pytest.fixture
+def kraken(kraken_server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Any]:
+    guard = GuardConfig(clock=clock, journal=tmp_path / "kraken.db")
+    exchange = GuardedExchange("kraken", kraken_server.ccxt_config(timeout=300), guard=guard)
+    yield exchange
+    exchange.close()

@@ -146,3 +146,23 @@ def test_a_cancel_of_several_looks_each_of_them_up(server: SimulatedExchange, gu
     with pytest.raises(ccxt.OrderNotFound):
         exchange.cancel_orders([filled], "ETH/BTC")
     exchange.close()
+
+
+@pytest.mark.parametrize("fault", ["dropped", "503", "empty", "html", "truncated"])
+def test_a_cancel_on_kraken_that_did_it_at_first_is_believed(
+    kraken_server: SimulatedExchange, kraken: Any, fault: str
+) -> None:
+    placed = kraken.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    kraken_server.faults.add(Fault(on="cancel", phase="after", **FAULTS[fault]))  # type: ignore[arg-type]
+    assert kraken.cancel_order(placed["id"], "ETH/BTC")["status"] == "canceled"
+
+
+def test_what_else_failed_before_says_nothing_of_a_cancel(server: SimulatedExchange, guarded: Any) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    server.faults.add(Fault(kind="server_error", on="lookup", times=None))  # type: ignore[arg-type]
+    try:
+        exchange.fetch_open_orders("ETH/BTC")
+    except ccxt.NetworkError:
+        with pytest.raises(ccxt.OrderNotFound):
+            exchange.cancel_order("99", "ETH/BTC")

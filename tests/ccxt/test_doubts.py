@@ -11,11 +11,13 @@ from typing import Any
 import ccxt
 import pytest
 
+from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.orders import IntentStatus, InterlockState
 from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard_ccxt import GuardConfig, GuardedExchange, OrderUnknownError
 from tradeguard_ccxt import async_support as guarded_async
+from tradeguard_ccxt.flavours import Synchronous
 
 ORDER = ("ETH/BTC", "limit", "buy", 1, 0.03)
 
@@ -158,3 +160,21 @@ def test_close_position_is_sent_once_and_passes_where_reduce_only_orders_do(
         exchange.close_position("ETH/BTC")
     assert server.requests.count("POST", "/api/v3/order") == 1
     exchange.close()
+
+
+def test_what_comes_up_while_the_background_ends_is_not_left_alone() -> None:
+    flavour = Synchronous(SYSTEM_CLOCK)
+    rounds: list[int] = []
+    again = threading.Event()
+
+    async def flow() -> bool:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            flavour.repeat(0.001, flow)  # a doubt that this round has not seen
+        else:
+            again.set()
+        return True
+
+    flavour.repeat(0.001, flow)
+    assert again.wait(5)
+    flavour.stop()

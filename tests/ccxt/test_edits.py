@@ -184,3 +184,36 @@ def test_an_emulated_edit_cancels_and_creates_by_their_own_rules(
     assert statuses(server) == [(0.03, "CANCELED"), (0.031, "NEW")]
     assert [i.operation for i in exchange.order_journal.intents()] == ["create_order", "create_order"]
     exchange.close()
+
+
+def test_a_firewalls_page_is_not_the_exchanges_no_to_an_edit(server: SimulatedExchange, guarded: Any) -> None:
+    """The request behind it may still arrive, until it expires."""
+    exchange = guarded()
+    old = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    server.faults.add(
+        Fault(kind="server_error", status=403, on=REPLACE)  # type: ignore[arg-type]
+    )
+    began = exchange.guard_config.clock.monotonic()
+    with pytest.raises(OrderAbsentError):
+        exchange.edit_order(old["id"], "ETH/BTC", "limit", "buy", 1, 0.031)
+    assert exchange.guard_config.clock.monotonic() - began >= 5.0 + 1.0
+
+
+def test_an_answer_from_the_cache_proves_nothing_of_an_edit(
+    server: SimulatedExchange, clock: ManualClock, tmp_path: Any, mocker: Any
+) -> None:
+    guard = GuardConfig(
+        clock=clock, journal=tmp_path / "s.db", order_expiry=5.0, max_age={"fetch_order": 3600.0}
+    )
+    exchange: Any = GuardedExchange(Amending, server.ccxt_config(timeout=300), guard=guard)
+    order = exchange.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    mocker.patch.object(exchange.session, "request", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        exchange.edit_order(order["id"], "ETH/BTC", "limit", "buy", 1, 0.031)
+    mocker.stopall()
+    exchange.fetch_order(order["id"], "ETH/BTC")
+    clock.advance(60.0)
+    server.faults.add(Fault(kind="server_error", on="lookup", times=None))  # type: ignore[arg-type]
+    [resolved] = exchange.recover_orders()
+    assert resolved.status is IntentStatus.UNKNOWN
+    exchange.close()

@@ -253,3 +253,22 @@ def test_an_id_is_read_from_the_exchanges_own_field_where_ccxt_leaves_it_out() -
     facts = EXCHANGE_FACTS["mexc", MarketKind.LINEAR]
     order = ORDER | {"clientOrderId": None, "info": {"externalOid": "mine"}}
     assert match_in_list([order], ticket(facts), 0.0).order == order
+
+
+@pytest.mark.parametrize(("asks_clock", "ahead"), [(True, 300), (False, 0)])
+def test_a_list_is_asked_from_before_what_a_clock_that_is_ahead_would_have_said(
+    asks_clock: bool, ahead: int
+) -> None:
+    expiry = Expiry(carrier=Carrier.STAMP, name="Timestamp", seconds=300.0, slack=30.0, asks_clock=asks_clock)
+    exchange = Exchange(fetch_time=NOW * 1000 + 1e9)
+    looked_up(exchange, ticket(dataclasses.replace(FACTS, expiry=expiry)))
+    assert exchange.asked[1][-1]["from"] == int(NOW * 1000) - 10_000 - ahead * 1000
+
+
+def test_what_an_exchange_may_have_forgotten_is_not_absent() -> None:
+    week = Moment(began=NOW + 7 * 86_400)
+    seen = looked_up(Exchange(), moment=week)
+    assert not seen.absent
+    assert "forgotten" in str(seen.error)
+    assert looked_up(Exchange(), ticket(status=IntentStatus.PENDING), week).absent
+    assert looked_up(Exchange(), moment=Moment(began=NOW + 5 * 86_400)).absent

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,17 @@ import ccxt
 import pytest
 import requests
 
-from tradeguard.orders import IntentStatus
+from tradeguard.orders import DuplicateIntentError, IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard.testing import ManualClock
-from tradeguard_ccxt import GuardConfig, GuardedExchange, OrderAbsentError, OrderUnknownError
+from tradeguard_ccxt import (
+    GuardConfig,
+    GuardedExchange,
+    OrderAbsentError,
+    OrderUnknownError,
+    OutcomeUnknownError,
+    async_support,
+)
 from tradeguard_ccxt.facts import CAUTIOUS
 
 ORDER = ("ETH/BTC", "limit", "buy", 1, 0.03)
@@ -431,3 +440,100 @@ def test_the_first_orders_of_all_threads_wait_for_the_recovery(
 
 def test_a_guard_config_never_shows_where_the_journal_is() -> None:
     assert "hunter2" not in repr(GuardConfig(journal="postgresql://bot:hunter2@host/db"))
+
+
+def test_another_key_has_its_own_first_order(server: SimulatedExchange, guarded: Any, mocker: Any) -> None:
+    crashed = guarded()
+    crashed.load_markets()
+    mocker.patch.object(crashed.session, "request", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        crashed.create_order(*ORDER)
+    mocker.stopall()
+    key = crashed.apiKey
+    exchange = guarded()
+    exchange.apiKey = "another"
+    with contextlib.suppress(ccxt.BaseError):
+        exchange.create_order(*ORDER)
+    exchange.apiKey = key
+    exchange.interlock.lift("authentication")
+    exchange.create_order(*ORDER)
+    assert [i.status for i in exchange.order_journal.intents()] == [IntentStatus.ABSENT, IntentStatus.PLACED]
+
+
+@pytest.mark.parametrize("make", ["guarded", "guarded_async"])
+def test_no_error_on_the_way_of_an_order_shows_a_secret(
+    server: SimulatedExchange, make: str, request: Any, mocker: Any
+) -> None:
+    exchange = request.getfixturevalue(make)()
+    exchange.load_markets()
+    inner = getattr(exchange, "_exchange", exchange)
+    mocker.patch.object(
+        type(inner), "on_rest_response", side_effect=RuntimeError(f"key {inner.apiKey}, {inner.secret}")
+    )
+    for call in (
+        lambda: exchange.create_order(*ORDER),
+        lambda: exchange.transfer("ETH", 1, "spot", "funding"),
+    ):
+        with pytest.raises(OutcomeUnknownError) as raised:
+            call()
+        told = "".join(traceback.format_exception(raised.value))
+        assert "RuntimeError" in told
+        assert inner.secret not in told
+        assert inner.apiKey not in told
+
+
+def test_an_order_that_nobody_could_judge_for_want_of_memory_is_in_doubt(
+    server: SimulatedExchange, guarded: Any, mocker: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    mocker.patch.object(exchange._guard_parts.desk, "answered", side_effect=MemoryError)
+    with pytest.raises(MemoryError):
+        exchange.create_order(*ORDER)
+    mocker.stopall()
+    assert exchange.interlock.status().state == "REDUCE_ONLY"
+    exchange.create_order(*ORDER)
+    assert len(server.orders()) == 2
+    assert [i.status for i in exchange.order_journal.intents()] == [IntentStatus.PLACED] * 2
+
+
+def test_an_order_whose_loop_is_gone_is_in_doubt(server: SimulatedExchange, guarded: Any) -> None:
+    """Its coroutine is cleared away outside of any loop, and of its context."""
+    exchange: Any = async_support.GuardedExchange(
+        "binance", server.ccxt_config(), guard=GuardConfig(journal=guarded().guard_config.journal)
+    )
+    order = exchange.create_order(*ORDER)
+
+    async def begin() -> None:
+        await exchange.load_markets()
+        order.send(None)
+
+    with asyncio.Runner() as runner:
+        runner.run(begin())
+        exchange.interlock.lift("unknown_order", "ETH/BTC")
+        with contextlib.suppress(BaseException):
+            runner.get_loop().run_until_complete(asyncio.sleep(0))
+        with contextlib.suppress(ValueError):
+            order.close()
+        assert exchange.interlock.stands("unknown_order", "ETH/BTC")
+        runner.run(exchange.close())
+
+
+def test_a_client_id_that_is_used_twice_at_once_leaves_the_first_order_in_flight(
+    server: SimulatedExchange, guarded: Any, mocker: Any
+) -> None:
+    exchange = guarded()
+    exchange.load_markets()
+    seen: list[Any] = []
+
+    def send(*_: Any, **__: Any) -> Any:
+        mocker.stopall()
+        with pytest.raises(DuplicateIntentError):
+            exchange.create_order(*ORDER, {"clientOrderId": "mine"})
+        seen.extend(exchange.orders_in_doubt())
+        raise requests.exceptions.ReadTimeout
+
+    mocker.patch.object(exchange.session, "request", side_effect=send)
+    exchange.create_order(*ORDER, {"clientOrderId": "mine"})
+    assert seen == []
+    assert len(server.orders()) == 1

@@ -336,9 +336,11 @@ def resolve(
     run.send_until = now()
     proof_at = _proof_at(intent, policy)
     if proof_at is not None and intent.accept_until is not None:
-        # The clock may have been set back since. From now on, the whole time of the submission is surely enough.
-        whole = intent.accept_until - intent.created_at.timestamp()
-        proof_at = min(proof_at, now() + max(whole, 0.0) + policy.visibility_lag)
+        # The clock may have been set back since. From now on, the time that was left when it was written is surely
+        # enough; what is SENT was written by the clock that tells its end, which another may have gone before.
+        written_at = intent.updated_at if intent.status is IntentStatus.SENT else intent.created_at
+        left = intent.accept_until - written_at.timestamp()
+        proof_at = min(proof_at, now() + max(left, 0.0) + policy.visibility_lag)
     seen = yield from _look_until_known(run, proof_at=proof_at)
     if seen.order is None:
         yield run.record(IntentStatus.ABSENT if seen.absent else IntentStatus.UNKNOWN, binding=seen.absent)
@@ -374,7 +376,7 @@ def _look_until_known(run: _Submission, *, proof_at: float | None) -> Generator[
         pause = policy.pause(looks)
         if proof_at is not None and run.now() < proof_at:
             pause = min(pause, proof_at - run.now())
-        if seen.other is not None or run.now() + pause > give_up_at:
+        if seen.other is not None or seen.hopeless or run.now() + pause > give_up_at:
             return LookUpOutcome(other=seen.other, error=seen.error)
         yield Wait(pause)
 

@@ -56,12 +56,14 @@ class LookUpOutcome:
             Never true when anything failed: a failed look-up proves nothing.
         other: an order that has the intent's client id and is not what the intent wants.
         error: the failure, or the contradiction, that kept the round from an answer.
+        hopeless: no further round can tell more: there is nothing by which the order could be found.
     """
 
     order: Mapping[str, Any] | None = None
     absent: bool = False
     other: Mapping[str, Any] | None = None
     error: BaseException | None = None
+    hopeless: bool = False
 
     @property
     def order_id(self) -> str | None:

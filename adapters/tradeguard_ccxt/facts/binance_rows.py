@@ -39,6 +39,7 @@ BINANCE_SPOT = ExchangeFacts(
     look_ups=(_BY_CLIENT_ID, _OPEN, _ORDERS),
     expiry=_RECV_WINDOW,
     visibility_lag=3.0,
+    takes_tests=True,  # POST /api/v3/order/test; ccxt places what is said to be a test of a contract
     edit_replaces=True,  # POST /api/v3/order/cancelReplace
     edit_refusal=re.compile(r"\"code\":\s*-202[12]\b"),
     duplicate=re.compile(r"Duplicate order sent"),
@@ -136,6 +137,7 @@ MEXC_SPOT = ExchangeFacts(
     ),
     # ccxt overwrites the param recvWindow by the option of that name
     expiry=Expiry(carrier=Carrier.OPTION, name="recvWindow", seconds=5.0, slack=30.0, asks_clock=False),
+    takes_tests=True,
     reach=Reach(params=frozenset({"cost", "postOnly", "timeInForce"}), barred_options=("marginMode",)),
     sources=(
         "mexcdevelop/apidocs, spot v3: SIGNED endpoint security (recvWindow, timestamp < serverTime + 1000)",

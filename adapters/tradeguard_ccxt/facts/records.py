@@ -66,6 +66,7 @@ class ExchangeFacts:
         look_ups: the calls that find an order, in the order in which they are made.
         expiry: how long it may still accept a sent order; None where nobody knows.
         visibility_lag: seconds for which an accepted order may stay invisible to look-ups.
+        takes_tests: whether ccxt makes a call with the param `test` a request that is validated and never placed.
         edit_replaces: whether an edit cancels the order and places a new one, with a client id of its own; otherwise it
             amends the order in place.
         edit_refusal: what the text of a refusal says that speaks of a part of an edit, the cancel or the new order.
@@ -79,6 +80,7 @@ class ExchangeFacts:
     look_ups: tuple[LookUp, ...] = ()
     expiry: Expiry | None = None
     visibility_lag: float = 5.0
+    takes_tests: bool = False
     edit_replaces: bool = False
     edit_refusal: re.Pattern[str] | None = None
     duplicate: re.Pattern[str] | None = None

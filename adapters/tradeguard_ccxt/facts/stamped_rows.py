@@ -71,6 +71,7 @@ COINBASE = ExchangeFacts(
         ),
     ),
     expiry=stamp(120.0, "the token of the Authorization header"),
+    takes_tests=True,
     reach=Reach(
         params=frozenset({"cost", "postOnly", "timeInForce"}),
         needs_own_tokens=True,
@@ -104,6 +105,7 @@ KUCOIN_SPOT = ExchangeFacts(
     look_ups=(by_client_id(Sees.OPEN), *_KUCOIN_LISTS),
     expiry=stamp(5.0, "KC-API-TIMESTAMP"),
     duplicate=_KUCOIN_DUPLICATE,
+    takes_tests=True,
     reach=Reach(
         params=_KUCOIN_PLAIN | {"funds"},
         barred_options=("marginMode", "sync", "uta"),
@@ -120,6 +122,7 @@ KUCOIN_SWAP = ExchangeFacts(
     look_ups=(by_client_id(Sees.ALL), *_KUCOIN_LISTS),
     expiry=stamp(5.0, "KC-API-TIMESTAMP"),
     duplicate=_KUCOIN_DUPLICATE,
+    takes_tests=True,
     reach=Reach(
         params=_KUCOIN_PLAIN | {"leverage", "marginMode", "positionSide"},
         barred_options=("uta",),
