@@ -37,8 +37,8 @@ class OrderLine:
 
     @property
     def since_ms(self) -> int | None:
-        """From when on orders may have changed unseen."""
-        return self._began_ms
+        """From when on orders may have changed unseen: the last change that was delivered, or the beginning."""
+        return self._latest_ms
 
     @property
     def open_ids(self) -> list[str]:

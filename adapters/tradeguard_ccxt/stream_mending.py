@@ -95,7 +95,9 @@ class Mender:
             ccxt.BaseError: REST could not be asked.
         """
         async with self._stream.lock:
-            keys = list(self._stream.lines)
+            keys = list(dict.fromkeys([*self._stream.lines, *self._declared()]))
+            for key in keys:
+                self._line(key)
             reads = {key: await self._read(key) for key in keys}
             # All of it counts as delivered only now: a caller that is cancelled on the way has lost nothing.
             return self._shaped({key: self._mend(key, read, []) for key, read in reads.items()})

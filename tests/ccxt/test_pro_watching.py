@@ -357,6 +357,35 @@ async def test_orders_of_all_symbols_are_made_up_for_where_they_are_known(
         told += await moved(server, exchange.watch_orders())
 
 
+async def test_orders_of_all_symbols_are_read_where_we_placed_them_ourselves(
+    server: SimulatedExchange, exchange: Any
+) -> None:
+    server.faults.add(StreamFault("frozen", on="user"))
+    watching = asyncio.create_task(exchange.watch_orders())
+    await until(lambda: any(socket.accounts for socket in server.sockets))
+    order = await exchange.create_order(*MARKET_ORDER)
+    [told] = await moved(server, watching, 30.0)
+    assert told["id"] == order["id"]
+
+
+async def test_an_order_that_is_older_than_a_day_is_not_forgotten(
+    server: SimulatedExchange, exchange: Any, plain: Any
+) -> None:
+    price = round(float(server.last_price(SYMBOL)) * 0.5, 5)
+    watching = asyncio.create_task(exchange.watch_orders(SYMBOL))
+    await until(lambda: any(socket.accounts for socket in server.sockets))
+    old = await plain.create_order(SYMBOL, "limit", "buy", 0.1, price)
+    await moved(server, watching)
+    drop_sockets(exchange)
+    server.advance(180_000.0)
+    later = await plain.create_order(*MARKET_ORDER)
+    assert later["id"] in [order["id"] for order in await moved(server, exchange.watch_orders(SYMBOL))]
+    drop_sockets(exchange)
+    await plain.cancel_order(old["id"], SYMBOL)
+    [told] = await moved(server, exchange.watch_orders(SYMBOL))
+    assert (told["id"], told["status"]) == (old["id"], "canceled")
+
+
 async def test_what_is_watched_no_more_is_not_made_up_for(server: SimulatedExchange, exchange: Any) -> None:
     await moved(server, exchange.watch_trades(SYMBOL))
     await moved(server, exchange.un_watch_trades(SYMBOL))
