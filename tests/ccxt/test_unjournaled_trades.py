@@ -131,7 +131,12 @@ def test_an_order_that_closes_a_position_inside_is_not_refused_where_it_is_in_do
     server: SimulatedExchange, guarded: Any
 ) -> None:
     """As Coinbase's is: what the inner call was sent as, the outer one was."""
-    exchange: Any = GuardedExchange(Trading, server.ccxt_config(timeout=300), guard=guarded().guard_config)
+
+    class Unknown(Trading):
+        def describe(self) -> Any:
+            return {**super().describe(), "id": "unknown"}
+
+    exchange: Any = GuardedExchange(Unknown, server.ccxt_config(timeout=300), guard=guarded().guard_config)
     exchange.load_markets()
     server.faults.add(Fault(kind="dropped", on="create"))
     server.faults.add(Fault(kind="server_error", on="lookup", times=None))
