@@ -72,7 +72,7 @@ def markdown(results: Sequence[Mapping[str, Sequence[Verdict]]]) -> str:
     lines = [BEGIN]
     for subject, verdicts in zip(SUBJECTS, results, strict=True):
         libraries = subject.installed()
-        lines += ["", f"### {subject.title}", ""]
+        lines += ["", f"## {subject.title}", ""]
         lines.append("| | " + " | ".join(_heading(library) for library in libraries) + " |")
         lines.append("| --- " * (len(libraries) + 1) + "|")
         lines += [
