@@ -27,6 +27,7 @@ class StoreConfig:
         refetches: how often a missing or malformed candle is asked for again before it is a gap, >= 0.
         refetch_pause: the pause before each of these, >= 0.
         order_poll: how often an open order is looked at, > 0.
+        interlock_poll: how often it is looked at whether somebody has halted trading from outside, > 0.
         balance_refresh: how often cash and positions are refreshed, > 0.
 
     Raises:
@@ -43,6 +44,7 @@ class StoreConfig:
     refetches: int = 2
     refetch_pause: float = 0.5
     order_poll: float = 1.0
+    interlock_poll: float = 5.0
     balance_refresh: float = 15.0
 
     def __post_init__(self) -> None:

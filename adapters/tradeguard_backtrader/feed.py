@@ -11,7 +11,7 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.candles import Candle, Gap
-from tradeguard_backtrader.failures import unknown_symbol_error
+from tradeguard_backtrader.failures import StaleAnswerError, unknown_symbol_error
 from tradeguard_backtrader.feed_events import (
     Answered,
     Broken,
@@ -20,6 +20,7 @@ from tradeguard_backtrader.feed_events import (
     Ended,
     Event,
     Filled,
+    Quiet,
     UnknownSymbol,
 )
 from tradeguard_backtrader.feed_status import FeedState, FeedStatus
@@ -94,6 +95,7 @@ class GuardedFeed(bt.feed.DataBase):
         self._mail.clear()
         self._status = FeedStatus()
         self._live_bars = 0
+        self._is_stale = False
         self._last_close_ms: int | None = None
         # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
         self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
@@ -199,6 +201,8 @@ class GuardedFeed(bt.feed.DataBase):
             case CaughtUp():
                 if not self._mail:
                     self._enter(self._status.caught_up())
+            case Quiet():
+                self._stale(f"no candle since {utc_datetime(event.since_ms)}, though one was due")
             case Filled():
                 self._store.notify_filled(self.p.dataname, event)
             case Broken():
@@ -216,6 +220,9 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _deliver(self, candle: Any) -> None:
         """Write the candle into the lines."""
+        if self._is_stale:
+            self._is_stale = False
+            self._store.notify_stale(self.p.dataname, "candles come again", is_stale=False)
         poller = self._poller
         if poller is not None and poller.live_from_ms is not None:
             behind_ms = self._store.time.at_least_ms() - candle.close_ms
@@ -236,9 +243,16 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _broken(self, text: str, error: BaseException | None = None) -> None:
         entered = self._status.failed()
-        if entered is not None:
+        if isinstance(error, StaleAnswerError):
+            self._stale(text)
+        elif entered is not None:
             self._store.notify("outage", f"{self.p.dataname}: {text}", symbol=self.p.dataname, error=error)
         self._enter(entered)
+
+    def _stale(self, text: str) -> None:
+        if not self._is_stale:
+            self._is_stale = True
+            self._store.notify_stale(self.p.dataname, text, is_stale=True)
 
     def _enter(self, state: FeedState | None) -> None:
         if state is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tradeguard_backtrader.candles import Candle, Gap
 
-__all__ = ["Answered", "Broken", "CaughtUp", "Denied", "Ended", "Event", "Filled", "UnknownSymbol"]
+__all__ = ["Answered", "Broken", "CaughtUp", "Denied", "Ended", "Event", "Filled", "Quiet", "UnknownSymbol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,13 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """Every candle that has closed was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The exchange answers, and has had no candle since `since_ms` (epoch milliseconds) though one was due."""
+
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +63,4 @@ class Ended:
     """The last candle that was wanted was told; the poller has stopped."""
 
 
-Event = Answered | CaughtUp | Filled | Broken | Denied | UnknownSymbol | Ended | Candle | Gap
+Event = Answered | CaughtUp | Quiet | Filled | Broken | Denied | UnknownSymbol | Ended | Candle | Gap

@@ -19,6 +19,7 @@ from tradeguard_backtrader.feed_events import (
     Ended,
     Event,
     Filled,
+    Quiet,
     UnknownSymbol,
 )
 from tradeguard_backtrader.timeframes import Timeframe
@@ -98,6 +99,7 @@ class CandlePoller:
         self._failures = 0
         self._overdue_since: float | None = None
         self._told_caught_up = False
+        self._told_quiet = False
         self._missed: list[Candle] | None = None
 
     def stop(self) -> None:
@@ -203,7 +205,7 @@ class CandlePoller:
             self._post(Answered())
 
     def _tell(self, item: Candle | Gap) -> None:
-        self._told_caught_up = False
+        self._told_caught_up = self._told_quiet = False
         self._overdue_since = None
         if self._missed is not None and isinstance(item, Candle):
             self._missed.append(item)
@@ -216,6 +218,9 @@ class CandlePoller:
             self._overdue_since = now if self._overdue_since is None else self._overdue_since
             # Either nobody trades, or the candle comes late; whoever waits for LIVE waits so long and no longer.
             caught_up = now - self._overdue_since >= self._config.patience
+            if caught_up and not self._told_quiet:
+                self._told_quiet = True
+                self._post(Quiet(sequence.next_ms))
         if caught_up and not self._told_caught_up:
             self._tell_caught_up()
         if caught_up and self._to_ms is not None and self._is_over(self._to_ms):
