@@ -5,9 +5,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradeguard_backtrader.candles import Candle, Gap
+from tradeguard_backtrader.candles import Candle, Correction, Gap
 
-__all__ = ["Answered", "Broken", "CaughtUp", "Denied", "Ended", "Event", "Filled", "Quiet", "UnknownSymbol"]
+__all__ = [
+    "Answered",
+    "Broken",
+    "CaughtUp",
+    "Denied",
+    "Ended",
+    "Event",
+    "Filled",
+    "Flat",
+    "Quiet",
+    "UnknownSymbol",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,15 @@ class Quiet:
 @dataclass(frozen=True, slots=True)
 class Filled:
     """What an outage had cost was told: `bars` candles, from `from_ms` to before `to_ms` (epoch milliseconds)."""
+
+    bars: int
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """The `bars` candles from `from_ms` to before `to_ms` are none of the exchange's: nobody traded, they are flat."""
 
     bars: int
     from_ms: int
@@ -63,4 +83,17 @@ class Ended:
     """The last candle that was wanted was told; the poller has stopped."""
 
 
-Event = Answered | CaughtUp | Quiet | Filled | Broken | Denied | UnknownSymbol | Ended | Candle | Gap
+Event = (
+    Answered
+    | CaughtUp
+    | Quiet
+    | Filled
+    | Flat
+    | Broken
+    | Denied
+    | UnknownSymbol
+    | Ended
+    | Candle
+    | Gap
+    | Correction
+)
