@@ -15,6 +15,7 @@ from tradeguard_backtrader.candles import Batch, Candle, Gap, GapReason
 
 __all__ = ["TradeSequence"]
 
+_RECENT_MS = 1_000  # who has seen a trade of the last second is up to date
 _WINDOW_MS = 3_600_000  # some exchanges, Binance among them, look no further than an hour beyond `since`
 
 
@@ -48,10 +49,10 @@ class TradeSequence:
         self._page = page
         self._refetches = refetches
         self._refetched = 0
+        self._given_up: set[int] = set()  # the times of malformed trades that were told as such
         self._last_ms: int | None = None  # of the last trade that was told
         self._told: set[object] = set()  # the keys of those that were told of that millisecond
         self._searched_ms = 0  # nothing was found from the last trade to here
-        self._is_live = False
 
     @property
     def since_ms(self) -> int | None:
@@ -82,6 +83,7 @@ class TradeSequence:
         asked_ms = self.since_ms
         listed = list(rows)
         trades, malformed = _read(listed)
+        malformed = {stamp for stamp in malformed if stamp not in self._given_up and not self._is_past(stamp)}
         if malformed and self._refetched < self._refetches:
             self._refetched += 1
             return Batch(refetch=True)
@@ -89,17 +91,20 @@ class TradeSequence:
         is_full = len(listed) >= self._page
         fresh = self._fresh(trades)
         items: list[Candle | Gap] = []
-        hole = self._hole(trades, fresh, is_full)
+        hole = self._hole(trades, fresh)
         if hole is not None:
             items.append(hole)
         items.extend(self._tell(trade) for trade in fresh)
-        items.extend(Gap(stamp, stamp + 1, GapReason.MALFORMED) for stamp in sorted(malformed))
+        self._given_up = malformed | {stamp for stamp in self._given_up if not self._is_past(stamp)}
+        items.extend(Gap(stamp, stamp + 1, GapReason.MALFORMED) for stamp in sorted(malformed - {0}))
         if self._start_ms is None and self._last_ms is None:
             self._start_ms = known_by_ms  # nobody has traded yet
         if fresh:
-            self._is_live = self._is_live and not is_full
-            return Batch(items, caught_up=self._is_live)
-        return self._nothing_new(items, asked_ms, known_by_ms, is_full=is_full)
+            # Never by the length of a page: some exchanges give less than they are asked for.
+            return Batch(items, caught_up=not is_full and fresh[-1].stamp_ms >= known_by_ms - _RECENT_MS)
+        # An exchange that goes by `since` shows a page of nothing but that moment only where there is more of it.
+        is_stuck = is_full and asked_ms is not None and all(trade.stamp_ms >= asked_ms for trade in trades)
+        return self._nothing_new(items, asked_ms, known_by_ms, is_stuck=is_stuck)
 
     def _fresh(self, trades: list[_Trade]) -> list[_Trade]:
         """Return what was not told yet, in order."""
@@ -115,10 +120,13 @@ class TradeSequence:
             if trade.stamp_ms > last_ms or (trade.stamp_ms == last_ms and trade.key not in self._told)
         ]
 
-    def _hole(self, trades: list[_Trade], fresh: list[_Trade], is_full: bool) -> Gap | None:
+    def _is_past(self, stamp_ms: int) -> bool:
+        return self._last_ms is not None and 0 < stamp_ms < self._last_ms
+
+    def _hole(self, trades: list[_Trade], fresh: list[_Trade]) -> Gap | None:
         """Return the gap before a page that should begin with a trade that was told, and does not."""
         last_ms = self._last_ms
-        if not fresh or last_ms is None or not is_full or self._searched_ms >= last_ms:
+        if not fresh or last_ms is None or self._searched_ms >= last_ms:
             return None
         overlaps = any(trade.stamp_ms <= last_ms for trade in trades)
         return None if overlaps else Gap(last_ms + 1, fresh[0].stamp_ms, GapReason.MISSING)
@@ -132,10 +140,10 @@ class TradeSequence:
         return Candle(stamp_ms, stamp_ms, price, price, price, price, trade.amount)
 
     def _nothing_new(
-        self, items: list[Candle | Gap], asked_ms: int | None, known_by_ms: int, *, is_full: bool
+        self, items: list[Candle | Gap], asked_ms: int | None, known_by_ms: int, *, is_stuck: bool
     ) -> Batch:
         """Step over an hour of silence, or out of a millisecond that fills a page, or be up to date."""
-        if is_full and asked_ms is not None and self._last_ms is not None:
+        if is_stuck and asked_ms is not None and self._last_ms is not None:
             # All of the page is known: there are more trades in this millisecond than a page can hold.
             stuck_ms = max(self._last_ms, asked_ms)
             self._searched_ms = stuck_ms + 1
@@ -144,7 +152,6 @@ class TradeSequence:
         elif asked_ms is not None and asked_ms + _WINDOW_MS < known_by_ms:
             self._searched_ms = asked_ms + _WINDOW_MS
             return Batch(items)
-        self._is_live = True
         return Batch(items, caught_up=True)
 
 
@@ -167,7 +174,7 @@ def _read(rows: Iterable[object]) -> tuple[list[_Trade], set[int]]:
         number = int(key) if isinstance(key, str) and key.isdigit() else 0
         trades.append(_Trade(int(stamp), number, key, price, amount))
     trades.sort(key=lambda trade: (trade.stamp_ms, trade.number))
-    return trades, malformed - {0}
+    return trades, malformed
 
 
 def _number(value: object) -> float | None:

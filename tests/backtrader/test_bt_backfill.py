@@ -137,9 +137,7 @@ def test_bars_out_of_order_are_left_out_and_told(scripted: ScriptedExchange, sto
     seconds = [-9, -8, -8, -12, -7]
     log = run(store_of(scripted), backfill_from=pandas_feed(rows_of(scripted, seconds)), bars=1)
     assert log.stamps() == [START + timedelta(seconds=second) for second in range(-9, 2)]
-    assert log.store == [
-        ("backfill", "ETH/BTC: 2 bars of the backfill came out of order and were left out")
-    ]
+    assert log.store == [("backfill", "ETH/BTC: 2 bars of the backfill came out of order and were left out")]
 
 
 def test_an_outage_at_the_start_does_not_keep_the_file_back(
