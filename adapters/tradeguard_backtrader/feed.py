@@ -93,7 +93,9 @@ class GuardedFeed(bt.feed.DataBase):
 
     def haslivedata(self) -> bool:
         """Whether a turn of the loop would bring something without waiting."""
-        return bool(self._backfill or self._mail) and self._store.is_ready()
+        # What came after the end is never delivered: the loop would turn without a pause for it.
+        is_over = self._status.state is FeedState.ENDED
+        return not is_over and bool(self._backfill or self._mail) and self._store.is_ready()
 
     def start(self) -> None:
         """Begin to poll.
@@ -200,6 +202,7 @@ class GuardedFeed(bt.feed.DataBase):
         if self._poller is None or status.state is FeedState.ENDED:
             return False
         if self.p.bars is not None and self._live_bars >= self.p.bars:
+            self._poller.stop()
             self._enter(status.ended())
             return False
         waited = False
