@@ -46,6 +46,7 @@ class Backfill:
         self._values = array("d")  # six a bar: open, high, low, close, volume, open interest
         self._taken = 0
         source.setenvironment(env)
+        source.reset()  # from its beginning, in a second run too
         try:
             source._start()
             while loaded := source.next():

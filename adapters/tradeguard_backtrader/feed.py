@@ -117,17 +117,19 @@ class GuardedFeed(bt.feed.DataBase):
         # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
         self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
         self._poller = self._backfill = None
-        exchange, is_ticks = self._store.exchange, self.p.timeframe == bt.TimeFrame.Ticks
-        timeframe = supported_timeframe(
-            self.p.timeframe, self.p.compression, getattr(exchange, "timeframes", None) or ()
-        )
-        if timeframe is None and not (is_ticks and self.p.compression == 1):
+        unit, compression = self.p.timeframe, self.p.compression
+        offered = getattr(self._store.exchange, "timeframes", None) or ()
+        timeframe = supported_timeframe(unit, compression, offered)
+        if timeframe is None and (unit, compression) != (bt.TimeFrame.Ticks, 1):
             self._enter(self._status.unsupported())
             return
         self._length_ms = 0 if timeframe is None else timeframe.duration_ms
         if self.p.backfill_from is not None:
             self._backfill = self._read_backfill(timeframe)
-        store = self._store
+        self._poll(timeframe)
+
+    def _poll(self, timeframe: Timeframe | None) -> None:
+        store, exchange = self._store, self._store.exchange
         self._poller = CandlePoller(
             exchange,
             store.load_markets,

@@ -151,6 +151,24 @@ def test_an_outage_at_the_start_does_not_keep_the_file_back(
     assert steps == {timedelta(seconds=1)}
 
 
+def test_a_feed_with_a_file_can_run_again(scripted: ScriptedExchange, store_of: Stores) -> None:
+    store, cerebro = store_of(scripted), bt.Cerebro(stdstats=False)
+    source = pandas_feed(rows_of(scripted, range(-30, -9)))
+    last = START - timedelta(seconds=2)
+    cerebro.adddata(
+        store.getdata(
+            dataname="ETH/BTC",
+            timeframe=bt.TimeFrame.Seconds,
+            backfill_from=source,
+            todate=last,
+            historical=True,
+        )
+    )
+    cerebro.addstrategy(bt.Strategy)
+    assert [len(cerebro.run()[0]) for _ in range(2)] == [29, 29]
+    assert len(source) == 21  # read anew, not after its end
+
+
 def test_an_empty_file_changes_nothing(scripted: ScriptedExchange, store_of: Stores, tmp_path: Path) -> None:
     path = csv_file(tmp_path / "empty.csv", [])
     log = run(store_of(scripted), backfill_from=csv_feed(path), history=3, bars=1)
