@@ -3,9 +3,10 @@
     python strategies/sma_cross.py --simulate
     python strategies/sma_cross.py --exchange binance --testnet --symbol ETH/USDT --timeframe 1m
 
-`SmaCross` is a plain Backtrader strategy: nothing in it knows TradeGuard, and it runs in a backtest as it is.
-What keeps it alive through time-outs, bans and outages is in `run`: a guarded exchange behind Backtrader's own
-data and broker interfaces. The keys come from the environment: TRADEGUARD_API_KEY and TRADEGUARD_SECRET.
+`SmaCross` is a Backtrader strategy like any other, and it runs in a backtest as it is; `Watchful` is what tells
+it whether bars are fresh and the market is open to it. What keeps it alive through time-outs, bans and outages
+is in `run`: a guarded exchange behind Backtrader's own data and broker interfaces. The keys come from the
+environment: TRADEGUARD_API_KEY and TRADEGUARD_SECRET.
 """
 
 from __future__ import annotations
@@ -24,14 +25,48 @@ import backtrader as bt
 import ccxt
 
 from tradeguard.simulator import FaultPlan, SimulatedExchange
-from tradeguard_backtrader import GuardedStore, StoreConfig
+from tradeguard_backtrader import GuardedStore, StoreConfig, Watchful
 from tradeguard_ccxt import GuardConfig, GuardedExchange
 
 Observer = Callable[[str, str], None]
 """Takes what happens: its kind (`bar`, `data`, `order`, `store` or `trade`) and a sentence."""
 
 
-class SmaCross(bt.Strategy):
+class Observed(Watchful):
+    """What the strategies here have in common: they are watchful, and tell an `observer` what they hear."""
+
+    def notify_data(self, data: bt.feed.DataBase, status: int, *args: Any, **kwargs: Any) -> None:
+        """Hear whether bars are fresh."""
+        super().notify_data(data, status)
+        self.tell("data", data._getstatusname(status))
+
+    def notify_store(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Hear what the exchange is up to."""
+        super().notify_store(msg, **kwargs)
+        self.tell("store", msg)
+
+    def notify_order(self, order: bt.Order) -> None:
+        """Hear of each change of an order."""
+        side = "buy" if order.isbuy() else "sell"
+        text = f"{side} {abs(order.created.size):g}: {order.getstatusname()}"
+        if order.executed.size:
+            text += f", {abs(order.executed.size):g} at {order.executed.price:g}"
+        if "reason" in order.info:
+            text += f" ({order.info['reason']})"
+        self.tell("order", text)
+
+    def notify_trade(self, trade: bt.Trade) -> None:
+        """Hear of the end of a round trip."""
+        if trade.isclosed:
+            self.tell("trade", f"closed with {trade.pnlcomm:+g} after {trade.commission:g} of fees")
+
+    def tell(self, kind: str, text: str) -> None:
+        """Pass on what happens."""
+        if self.p.observer is not None:
+            self.p.observer(kind, text)
+
+
+class SmaCross(Observed, bt.Strategy):
     """Buy when the fast average crosses above the slow one, sell when it is below.
 
     Params:
@@ -58,16 +93,15 @@ class SmaCross(bt.Strategy):
         self.slow = bt.indicators.SMA(self.data, period=self.p.slow)
         self.cross = bt.indicators.CrossOver(self.fast, self.slow)
         self.order = None  # the one that is on its way
-        self.is_live = not self.data.islive()  # a backtest's data is never late
 
     def next(self) -> None:
         """Decide, once a bar."""
         self.tell("bar", f"{self.data.datetime.datetime(0)} {self.data.close[0]:g}")
-        if self.order is not None or not self.is_live:
+        if self.order is not None or not self.is_fresh():
             return  # one order at a time, and none at a price of yesterday
         # An exchange may take its fee in coin: crumbs of a former trade are no position.
         is_invested = self.position.size > self.p.stake / 2
-        if not is_invested and self.cross[0] > 0:
+        if not is_invested and self.cross[0] > 0 and self.may_enter():
             self.order = self.buy(size=self.p.stake, **self.terms(-1))
         elif is_invested and self.fast[0] < self.slow[0]:
             self.order = self.close(**self.terms(+1))
@@ -83,35 +117,15 @@ class SmaCross(bt.Strategy):
         }
 
     def notify_order(self, order: bt.Order) -> None:
-        """Hear of each change of an order."""
-        side = "buy" if order.isbuy() else "sell"
-        text = f"{side} {abs(order.created.size):g}: {order.getstatusname()}"
-        if order.executed.size:
-            text += f", {abs(order.executed.size):g} at {order.executed.price:g}"
-        if "reason" in order.info:
-            text += f" ({order.info['reason']})"
-        self.tell("order", text)
+        """Be free for the next order when this one has come to its end."""
+        super().notify_order(order)
         if not order.alive() and self.order is not None and order.ref == self.order.ref:
             self.order = None
 
-    def notify_trade(self, trade: bt.Trade) -> None:
-        """Hear of the end of a round trip."""
-        if trade.isclosed:
-            self.tell("trade", f"closed with {trade.pnlcomm:+g} after {trade.commission:g} of fees")
-
-    def notify_data(self, data: bt.feed.DataBase, status: int, *args: Any, **kwargs: Any) -> None:
-        """Hear whether bars are fresh."""
-        self.is_live = status == data.LIVE
-        self.tell("data", data._getstatusname(status))
-
-    def notify_store(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Hear what the exchange is up to."""
-        self.tell("store", msg)
-
-    def tell(self, kind: str, text: str) -> None:
-        """Pass on what happens."""
-        if self.p.observer is not None:
-            self.p.observer(kind, text)
+    def on_watch(self, data: bt.feed.DataBase, may_enter: bool, why: str) -> None:
+        """Take back an entry that rests while nobody can see where the market goes."""
+        if not may_enter and self.order is not None and self.order.isbuy():
+            self.cancel(self.order)
 
 
 def run(  # noqa: PLR0913 - a name for each setting
@@ -194,10 +208,10 @@ def bar_length(text: str) -> tuple[int, int]:
     return timeframe, int(count) * factor
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+def command_line(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options that every strategy has."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--exchange", default="binance", choices=ccxt.exchanges, metavar="ID")
     parser.add_argument("--symbol", default="ETH/BTC")
@@ -206,11 +220,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where.add_argument("--testnet", action="store_true", help="the exchange's own test system")
     where.add_argument("--simulate", action="store_true", help="a local exchange, with faults")
     parser.add_argument("--seed", type=int, default=1, help="fixes the simulated market and its faults")
+    parser.add_argument("--bars", type=int, default=None, help="stop after so many live bars")
+    return parser
+
+
+def print_event(kind: str, text: str) -> None:
+    """Print what happens."""
+    print(f"{kind:>6}  {text}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = command_line(__doc__)
     parser.add_argument("--fast", type=int, default=10, help="bars of the fast average")
     parser.add_argument("--slow", type=int, default=30, help="bars of the slow average")
     parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy")
     parser.add_argument("--limit", type=float, default=None, help="limit orders this far from the close")
-    parser.add_argument("--bars", type=int, default=None, help="stop after so many live bars")
     options = parser.parse_args(arguments)
     timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
     with connect(options) as exchange:
@@ -226,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 limit=options.limit,
                 bars=options.bars,
                 history=options.slow + 1,
-                observer=lambda kind, text: print(f"{kind:>6}  {text}", flush=True),
+                observer=print_event,
             )
         except KeyboardInterrupt:
             print("stopped; open orders stay at the exchange")

@@ -6,6 +6,7 @@ from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.feed import GuardedFeed
 from tradeguard_backtrader.guarding import guard_broker, guard_feed
 from tradeguard_backtrader.store import GuardedStore
+from tradeguard_backtrader.watchful import Watchful
 from tradeguard_backtrader.workers import InlineWorkers, ThreadWorkers
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "InlineWorkers",
     "StoreConfig",
     "ThreadWorkers",
+    "Watchful",
     "guard_broker",
     "guard_feed",
 ]

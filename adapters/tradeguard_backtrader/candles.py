@@ -7,13 +7,14 @@ Pure: what is asked of the exchange, and when, is up to the caller (`poller.py`)
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tradeguard_backtrader.timeframes import Timeframe
 
-__all__ = ["Batch", "Candle", "CandleSequence", "Gap", "GapReason"]
+__all__ = ["Batch", "Candle", "CandleSequence", "Correction", "Gap", "GapReason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A closed candle that the exchange has changed after it was told."""
+
+    told: Candle
+    corrected: Candle
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one page brought.
 
@@ -61,12 +70,14 @@ class Batch:
         refetch: whether the page had holes and should be asked for once more, after a pause.
         overdue: whether a candle should be there by the exchange's time and was not in the page.
         caught_up: whether every candle that has closed by the exchange's time was seen.
+        corrections: candles that were told before and have changed since.
     """
 
     items: Sequence[Candle | Gap] = ()
     refetch: bool = False
     overdue: bool = False
     caught_up: bool = False
+    corrections: Sequence[Correction] = ()
 
 
 @dataclass(slots=True)
@@ -92,9 +103,12 @@ class CandleSequence:
         start_ms: the earliest open that is wanted, epoch milliseconds.
         page: how many candles the exchange returns at most for one request, >= 1.
         refetches: how often a page with a hole is asked for again before the hole is a gap, >= 0.
+        recheck: how many of the last candles are looked at again with each page, once all of the history was told.
     """
 
-    def __init__(self, timeframe: Timeframe, start_ms: int, *, page: int, refetches: int = 2) -> None:
+    def __init__(
+        self, timeframe: Timeframe, start_ms: int, *, page: int, refetches: int = 2, recheck: int = 0
+    ) -> None:
         self._timeframe = timeframe
         self._page_ms = page * timeframe.duration_ms
         self._refetches = refetches
@@ -103,6 +117,9 @@ class CandleSequence:
         self._held: dict[int, Candle] = {}
         self._hole: _Hole | None = None
         self._silent_until_ms = self._next_ms  # nothing was found from `_next_ms` to here
+        self._recheck = min(recheck, page - 1)
+        self._told: OrderedDict[int, Candle] = OrderedDict()  # the last ones, by their open
+        self._is_settled = False
 
     @property
     def next_ms(self) -> int:
@@ -117,7 +134,13 @@ class CandleSequence:
     @property
     def since_ms(self) -> int:
         """What to ask the exchange for."""
-        return self._next_ms if self._hole is not None else max(self._next_ms, self._silent_until_ms)
+        if self._hole is not None:
+            return self._next_ms
+        if self._is_settled and self._silent_until_ms <= self._next_ms:
+            # Not further back than a page reaches, however far apart the last candles are.
+            earliest_ms = self._next_ms - self._recheck * self._timeframe.duration_ms
+            return min((open_ms for open_ms in self._told if open_ms >= earliest_ms), default=self._next_ms)
+        return max(self._next_ms, self._silent_until_ms)
 
     def accept(self, rows: Iterable[object], closed_by_ms: int) -> Batch:
         """Take in the page that was asked for with `since_ms`.
@@ -128,7 +151,9 @@ class CandleSequence:
                 closed candle.
         """
         asked_ms = self.since_ms
-        malformed = self._hold(rows, closed_by_ms)
+        page = list(rows)
+        corrections = self._corrected(page)
+        malformed = self._hold(page, closed_by_ms)
         self._align(malformed)
         items: list[Candle | Gap] = list(self._run())
         refetch = self._look_at_hole(malformed)
@@ -136,8 +161,26 @@ class CandleSequence:
             items += self._give_up(self._hole)
             items += self._run()
         if items or refetch:
-            return Batch(items, refetch, caught_up=not refetch and self.next_close_ms > closed_by_ms)
-        return self._nothing_new(asked_ms, closed_by_ms)
+            caught_up = not refetch and self.next_close_ms > closed_by_ms
+            batch = Batch(items, refetch, caught_up=caught_up, corrections=corrections)
+        else:
+            batch = self._nothing_new(asked_ms, closed_by_ms, corrections)
+        self._is_settled = batch.caught_up or batch.overdue
+        return batch
+
+    def _corrected(self, rows: Iterable[object]) -> tuple[Correction, ...]:
+        """Return what has changed of the candles that were told."""
+        corrections: list[Correction] = []
+        for row in rows:
+            open_ms = _open_ms(row)
+            told = None if open_ms is None else self._told.get(open_ms)
+            if told is None:
+                continue
+            candle = _candle(row, told.open_ms, told.close_ms)
+            if candle is not None and candle != told:
+                self._told[told.open_ms] = candle  # told once, not with every page
+                corrections.append(Correction(told, candle))
+        return tuple(corrections)
 
     def _hold(self, rows: Iterable[object], closed_by_ms: int) -> set[int]:
         """Keep the page's new closed candles and return the opens of those that are malformed."""
@@ -170,7 +213,14 @@ class CandleSequence:
         """Release the held candles up to the first hole."""
         while (candle := self._held.pop(self._next_ms, None)) is not None:
             self._next_ms = candle.close_ms
-            yield candle
+            yield self._remember(candle)
+
+    def _remember(self, candle: Candle) -> Candle:
+        """Keep the candle for a later look at it."""
+        self._told[candle.open_ms] = candle
+        while len(self._told) > self._recheck:
+            self._told.popitem(last=False)
+        return candle
 
     def _look_at_hole(self, malformed: set[int]) -> bool:
         """Open, count or close the hole before the held candles; True if the page should be asked for again."""
@@ -195,18 +245,21 @@ class CandleSequence:
             if open_ms > self._next_ms:
                 yield Gap(self._next_ms, open_ms, GapReason.MISSING)
             close_ms = self._timeframe.close_ms(open_ms)
-            yield Gap(open_ms, close_ms, GapReason.MALFORMED) if candle is None else candle
+            if candle is None:
+                yield Gap(open_ms, close_ms, GapReason.MALFORMED)
+            else:
+                yield self._remember(candle)
             self._next_ms = close_ms
 
-    def _nothing_new(self, asked_ms: int, closed_by_ms: int) -> Batch:
+    def _nothing_new(self, asked_ms: int, closed_by_ms: int, corrections: Sequence[Correction]) -> Batch:
         """Step over a page of silence, or find that there is nothing more to step over."""
         if self.next_close_ms > closed_by_ms:
-            return Batch(caught_up=True)
+            return Batch(caught_up=True, corrections=corrections)
         beyond_ms = asked_ms + self._page_ms
         if beyond_ms < closed_by_ms:
             self._silent_until_ms = beyond_ms
-            return Batch()
-        return Batch(overdue=True)
+            return Batch(corrections=corrections)
+        return Batch(overdue=True, corrections=corrections)
 
 
 def _open_ms(row: object) -> int | None:

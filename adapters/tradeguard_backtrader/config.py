@@ -26,7 +26,9 @@ class StoreConfig:
         time_sync: how often the exchange is asked for its time, > 0.
         refetches: how often a missing or malformed candle is asked for again before it is a gap, >= 0.
         refetch_pause: the pause before each of these, >= 0.
+        trade_poll: the pause between two looks at the public trades, for a feed of ticks, > 0.
         order_poll: how often an open order is looked at, > 0.
+        interlock_poll: how often it is looked at whether somebody has halted trading from outside, > 0.
         balance_refresh: how often cash and positions are refreshed, > 0.
 
     Raises:
@@ -42,7 +44,9 @@ class StoreConfig:
     time_sync: float = 600.0
     refetches: int = 2
     refetch_pause: float = 0.5
+    trade_poll: float = 1.0
     order_poll: float = 1.0
+    interlock_poll: float = 5.0
     balance_refresh: float = 15.0
 
     def __post_init__(self) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard_backtrader.candles import Candle, Gap
-from tradeguard_backtrader.failures import unknown_symbol_error
+from tradeguard_backtrader.backfill import Backfill
+from tradeguard_backtrader.candles import Candle, Correction, Gap
+from tradeguard_backtrader.failures import StaleAnswerError, unknown_symbol_error
 from tradeguard_backtrader.feed_events import (
     Answered,
     Broken,
@@ -20,6 +21,8 @@ from tradeguard_backtrader.feed_events import (
     Ended,
     Event,
     Filled,
+    Flat,
+    Quiet,
     UnknownSymbol,
 )
 from tradeguard_backtrader.feed_status import FeedState, FeedStatus
@@ -36,9 +39,10 @@ _NO_WAIT = 0.05  # seconds between two looks where the loop may not turn
 class GuardedFeed(bt.feed.DataBase):
     """Closed candles of one market: history first, then live, with every gap of an outage filled in order.
 
-    Made by `GuardedStore.getdata(dataname="ETH/BTC", timeframe=…, compression=…)`. A bar's stamp is the time
-    of its close in UTC. `notify_data` gets DELAYED while bars are old, LIVE when they are not, CONNBROKEN once
-    at an outage, DISCONNECTED at the end, NOTSUPPORTED_TF for a timeframe that the exchange lacks.
+    Made by `GuardedStore.getdata(dataname="ETH/BTC", timeframe=…, compression=…)`; with `bt.TimeFrame.Ticks` each
+    public trade is a bar of its own. A bar's stamp is the time of its close in UTC. `notify_data` gets DELAYED
+    while bars are old, LIVE when they are not, CONNBROKEN once at an outage, DISCONNECTED at the end,
+    NOTSUPPORTED_TF for a timeframe that the exchange lacks.
 
     Params:
         store: the `GuardedStore`; `getdata` sets it.
@@ -46,6 +50,13 @@ class GuardedFeed(bt.feed.DataBase):
         historical: end where the history ends; allows `preload` and `runonce`.
         bars: end after so many bars that closed after the start; None for no end but `todate`.
         page: candles a request; None for as many as the exchange gives.
+        backfill_from: a feed that is no live one, such as a file's: its bars come first, then the exchange's from
+            where it ends. Its stamps are closes, as this feed's are.
+        backfill_opens: the stamps of `backfill_from` are opens, as exchanges write them.
+        recheck: how many of the last candles are looked at again at each look, >= 0; a change is told as a
+            `correction`, and the bar stays as it was delivered.
+        fill_empty: deliver a flat bar without volume, told as `flat`, for each candle that the exchange does not
+            have since nobody traded; it comes as soon as the candle after it shows the gap.
         qcheck: how long, in seconds, the loop waits for a candle before it turns again.
     """
 
@@ -55,10 +66,15 @@ class GuardedFeed(bt.feed.DataBase):
         ("historical", False),
         ("bars", None),
         ("page", None),
+        ("backfill_from", None),
+        ("backfill_opens", False),
+        ("recheck", 3),
+        ("fill_empty", False),
         ("qcheck", 0.5),
     )
 
     _poller: CandlePoller | None = None
+    _backfill: Backfill | None = None
 
     def __init__(self) -> None:
         self._mail: deque[Event] = deque()
@@ -77,7 +93,9 @@ class GuardedFeed(bt.feed.DataBase):
 
     def haslivedata(self) -> bool:
         """Whether a turn of the loop would bring something without waiting."""
-        return bool(self._mail) and self._store.is_ready()
+        # What came after the end is never delivered: the loop would turn without a pause for it.
+        is_over = self._status.state is FeedState.ENDED
+        return not is_over and bool(self._backfill or self._mail) and self._store.is_ready()
 
     def start(self) -> None:
         """Begin to poll.
@@ -94,19 +112,24 @@ class GuardedFeed(bt.feed.DataBase):
         self._mail.clear()
         self._status = FeedStatus()
         self._live_bars = 0
+        self._is_stale = False
         self._last_close_ms: int | None = None
         # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
         self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
-        exchange = self._store.exchange
-        timeframe = supported_timeframe(
-            self.p.timeframe, self.p.compression, getattr(exchange, "timeframes", None) or ()
-        )
-        self._poller = None
-        if timeframe is None:
+        self._poller = self._backfill = None
+        unit, compression = self.p.timeframe, self.p.compression
+        offered = getattr(self._store.exchange, "timeframes", None) or ()
+        timeframe = supported_timeframe(unit, compression, offered)
+        if timeframe is None and (unit, compression) != (bt.TimeFrame.Ticks, 1):
             self._enter(self._status.unsupported())
             return
-        self._length_ms = timeframe.duration_ms
-        store = self._store
+        self._length_ms = 0 if timeframe is None else timeframe.duration_ms
+        if self.p.backfill_from is not None:
+            self._backfill = self._read_backfill(timeframe)
+        self._poll(timeframe)
+
+    def _poll(self, timeframe: Timeframe | None) -> None:
+        store, exchange = self._store, self._store.exchange
         self._poller = CandlePoller(
             exchange,
             store.load_markets,
@@ -121,15 +144,31 @@ class GuardedFeed(bt.feed.DataBase):
         if self._mail and isinstance(self._mail[0], UnknownSymbol):
             raise unknown_symbol_error(exchange, self._mail[0])
 
-    def _plan(self, timeframe: Timeframe) -> PollPlan:
+    def _read_backfill(self, timeframe: Timeframe | None) -> Backfill:
+        def close_ms(stamp_ms: int) -> int:
+            return timeframe.close_ms(stamp_ms) if timeframe and self.p.backfill_opens else stamp_ms
+
+        backfill = Backfill(self.p.backfill_from, self._env, close_ms)
+        if backfill.dropped:
+            text = f"{self.p.dataname}: {backfill.dropped} bars of the backfill came out of order and were left out"
+            self._store.notify("backfill", text, symbol=self.p.dataname, dropped=backfill.dropped)
+        return backfill
+
+    def _plan(self, timeframe: Timeframe | None) -> PollPlan:
+        from_ms = epoch_ms(self.fromdate)
+        backfilled_ms = None if self._backfill is None else self._backfill.last_ms
+        if backfilled_ms is not None:
+            from_ms = backfilled_ms + 1 if from_ms is None else max(backfilled_ms + 1, from_ms)
         return PollPlan(
             symbol=self.p.dataname,
             timeframe=timeframe,
-            from_ms=epoch_ms(self.fromdate),
+            from_ms=from_ms,
             to_ms=epoch_ms(self.todate),
             history=self.p.history,
             historical=self.p.historical,
             page=self.p.page,
+            recheck=self.p.recheck,
+            fill_empty=self.p.fill_empty,
         )
 
     def stop(self) -> None:
@@ -153,7 +192,9 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _load(self) -> bool | None:
         coming = self._await_candle()
-        if coming:
+        if coming and self._backfill:
+            self._write(*self._backfill.take())
+        elif coming:
             self._deliver(self._mail.popleft())
         return coming
 
@@ -163,12 +204,13 @@ class GuardedFeed(bt.feed.DataBase):
         if self._poller is None or status.state is FeedState.ENDED:
             return False
         if self.p.bars is not None and self._live_bars >= self.p.bars:
+            self._poller.stop()
             self._enter(status.ended())
             return False
         waited = False
         while True:
             if self.haslivedata():
-                if isinstance(self._mail[0], Candle):
+                if self._backfill or isinstance(self._mail[0], Candle):
                     return True
                 if self._take(self._mail.popleft()):
                     return False
@@ -199,6 +241,12 @@ class GuardedFeed(bt.feed.DataBase):
             case CaughtUp():
                 if not self._mail:
                     self._enter(self._status.caught_up())
+            case Quiet():
+                self._stale(f"no candle since {utc_datetime(event.since_ms)}, though one was due")
+            case Flat():
+                self._store.notify_flat(self.p.dataname, event)
+            case Correction():
+                self._store.notify_correction(self.p.dataname, event)
             case Filled():
                 self._store.notify_filled(self.p.dataname, event)
             case Broken():
@@ -215,7 +263,10 @@ class GuardedFeed(bt.feed.DataBase):
         return False
 
     def _deliver(self, candle: Any) -> None:
-        """Write the candle into the lines."""
+        """Write the candle into the lines, and tell what it says about where the feed stands."""
+        if self._is_stale:
+            self._is_stale = False
+            self._store.notify_stale(self.p.dataname, "candles come again", is_stale=False)
         poller = self._poller
         if poller is not None and poller.live_from_ms is not None:
             behind_ms = self._store.time.at_least_ms() - candle.close_ms
@@ -224,21 +275,35 @@ class GuardedFeed(bt.feed.DataBase):
                 self._enter(self._status.lagging())
             if candle.close_ms > poller.live_from_ms:
                 self._live_bars += 1
-        self._last_close_ms = candle.close_ms
+        prices = (candle.open, candle.high, candle.low, candle.close)
+        self._write(candle.close_ms, (*prices, candle.volume, 0.0))
+
+    def _write(self, close_ms: int, values: tuple[float, ...]) -> None:
+        """Write a bar into the lines."""
+        self._last_close_ms = close_ms
         lines = self.lines
-        lines.datetime[0] = bt.date2num(utc_datetime(candle.close_ms))
-        lines.open[0] = candle.open
-        lines.high[0] = candle.high
-        lines.low[0] = candle.low
-        lines.close[0] = candle.close
-        lines.volume[0] = candle.volume
-        lines.openinterest[0] = 0.0
+        lines.datetime[0] = bt.date2num(utc_datetime(close_ms))
+        (
+            lines.open[0],
+            lines.high[0],
+            lines.low[0],
+            lines.close[0],
+            lines.volume[0],
+            lines.openinterest[0],
+        ) = values
 
     def _broken(self, text: str, error: BaseException | None = None) -> None:
         entered = self._status.failed()
-        if entered is not None:
+        if isinstance(error, StaleAnswerError):
+            self._stale(text)
+        elif entered is not None:
             self._store.notify("outage", f"{self.p.dataname}: {text}", symbol=self.p.dataname, error=error)
         self._enter(entered)
+
+    def _stale(self, text: str) -> None:
+        if not self._is_stale:
+            self._is_stale = True
+            self._store.notify_stale(self.p.dataname, text, is_stale=True)
 
     def _enter(self, state: FeedState | None) -> None:
         if state is not None:

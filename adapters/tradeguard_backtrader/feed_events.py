@@ -5,9 +5,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradeguard_backtrader.candles import Candle, Gap
+from tradeguard_backtrader.candles import Candle, Correction, Gap
 
-__all__ = ["Answered", "Broken", "CaughtUp", "Denied", "Ended", "Event", "Filled", "UnknownSymbol"]
+__all__ = [
+    "Answered",
+    "Broken",
+    "CaughtUp",
+    "Denied",
+    "Ended",
+    "Event",
+    "Filled",
+    "Flat",
+    "Quiet",
+    "UnknownSymbol",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +32,24 @@ class CaughtUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """The exchange answers, and has had no candle since `since_ms` (epoch milliseconds) though one was due."""
+
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """What an outage had cost was told: `bars` candles, from `from_ms` to before `to_ms` (epoch milliseconds)."""
+
+    bars: int
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """The `bars` candles from `from_ms` to before `to_ms` are none of the exchange's: nobody traded, they are flat."""
 
     bars: int
     from_ms: int
@@ -56,4 +83,17 @@ class Ended:
     """The last candle that was wanted was told; the poller has stopped."""
 
 
-Event = Answered | CaughtUp | Filled | Broken | Denied | UnknownSymbol | Ended | Candle | Gap
+Event = (
+    Answered
+    | CaughtUp
+    | Quiet
+    | Filled
+    | Flat
+    | Broken
+    | Denied
+    | UnknownSymbol
+    | Ended
+    | Candle
+    | Gap
+    | Correction
+)

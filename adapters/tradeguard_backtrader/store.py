@@ -17,11 +17,12 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
 from tradeguard.redaction import redact
 from tradeguard_backtrader.broker import GuardedBroker
-from tradeguard_backtrader.candles import Gap
+from tradeguard_backtrader.candles import Correction, Gap
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.feed import GuardedFeed
-from tradeguard_backtrader.feed_events import Filled
+from tradeguard_backtrader.feed_events import Filled, Flat
+from tradeguard_backtrader.interlock_watch import InterlockWatch
 from tradeguard_backtrader.stamps import utc_datetime
 from tradeguard_backtrader.workers import ThreadWorkers, Workers
 
@@ -67,8 +68,9 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
 
     There is one store for each exchange object; two exchanges or accounts in one Cerebro are two stores.
     `notify_store(msg, *args, **kwargs)` gets what no other notification tells: `msg` is a sentence, `kwargs`
-    always has `kind`: `outage`, `denied`, `gap`, `gap_filled`, `account`, `order_in_doubt`, `cancel_failed`,
-    `fee`, or the kind of a rescue (`retry`, `fallback`, `order_found`, …).
+    always has `kind`: `outage`, `stale`, `interlock`, `denied`, `gap`, `gap_filled`, `flat`, `correction`,
+    `backfill`, `account`, `order_in_doubt`, `cancel_failed`, `fee`, or the kind of a rescue (`retry`,
+    `fallback`, `order_found`, …).
 
     Args:
         exchange: a GuardedExchange, or anything with ccxt's synchronous unified methods.
@@ -102,6 +104,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
             getattr(exchange, "guard_monitor", None) if monitor is None else monitor
         )
         self.is_finished = False
+        self._interlock = InterlockWatch(self)
         self._markets_lock = threading.Lock()
         self._broker: GuardedBroker | None = None
         # Backtrader makes these at the start, but a notification may come before.
@@ -146,6 +149,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
             self.broker: Any = None
             if self.monitor is not None:
                 self.monitor.add_listener(self._on_record)
+            self._interlock.start()
         if data is not None:
             self._cerebro = self._env = data._env
             self.datas.append(data)
@@ -160,6 +164,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         self.is_finished = True
         if self.monitor is not None:
             self.monitor.remove_listener(self._on_record)
+        self._interlock.stop()
         # A call that hangs cannot be ended from here, and nothing waits for what it returns.
         self.workers.stop(min(self.config.stop_patience, 1.0))
 
@@ -192,11 +197,32 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         _logger.info("%s: %s", kind, text)
         self.put_notification(text, kind=kind, **facts)
 
+    def notify_stale(self, symbol: str, text: str, *, is_stale: bool) -> None:
+        """Tell that market data of `symbol` are no longer fresh, or are so again."""
+        self.notify("stale", f"{symbol}: {text}", symbol=symbol, is_stale=is_stale, store=self)
+
     def notify_gap(self, symbol: str, gap: Gap) -> None:
         """Tell that there are no candles for a stretch of time."""
         since, until = utc_datetime(gap.from_ms), utc_datetime(gap.to_ms)
         text = f"{symbol}: candles from {since} to {until} are {gap.reason}"
         self.notify("gap", text, symbol=symbol, gap=gap)
+
+    def notify_flat(self, symbol: str, flat: Flat) -> None:
+        """Tell that the bars that come are flat ones for candles that the exchange does not have."""
+        since, until = utc_datetime(flat.from_ms), utc_datetime(flat.to_ms)
+        text = f"{symbol}: nobody traded from {since} to {until}; {flat.bars} flat bars stand in"
+        self.notify("flat", text, symbol=symbol, flat=flat)
+
+    def notify_correction(self, symbol: str, correction: Correction) -> None:
+        """Tell that the exchange has changed a candle that was delivered."""
+        told, corrected = correction.told, correction.corrected
+        changed = ", ".join(
+            f"{name} from {getattr(told, name)!r} to {getattr(corrected, name)!r}"
+            for name in ("open", "high", "low", "close", "volume")
+            if getattr(told, name) != getattr(corrected, name)
+        )
+        text = f"{symbol}: the candle that closed at {utc_datetime(told.close_ms)} was corrected: {changed}"
+        self.notify("correction", text, symbol=symbol, correction=correction)
 
     def notify_filled(self, symbol: str, filled: Filled) -> None:
         """Tell, and record, that the candles that an outage had cost have come."""

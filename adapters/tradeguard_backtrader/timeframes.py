@@ -22,6 +22,9 @@ _UNITS = {
     bt.TimeFrame.Weeks: ("w", "w"),
 }
 
+# Units of the calendar: how many months, the exchanges' letters for them, the least number of days.
+_CALENDAR = {bt.TimeFrame.Months: (1, "M", 28), bt.TimeFrame.Years: (12, "yY", 365)}
+
 
 @dataclass(frozen=True, slots=True)
 class Timeframe:
@@ -29,7 +32,7 @@ class Timeframe:
 
     Attributes:
         name: the exchange's unified name, such as `1m`.
-        duration_ms: its length; of a month the shortest, since months differ.
+        duration_ms: its length; of a month or a year the shortest, since they differ.
         months: its length in months, 0 for every fixed length.
     """
 
@@ -75,9 +78,12 @@ def supported_timeframe(unit: int, compression: int, names: Iterable[str]) -> Ti
         None where the exchange has no timeframe of exactly this length.
     """
     offered = list(names)
-    if unit == bt.TimeFrame.Months:
-        name = f"{compression}M"
-        return Timeframe(name, compression * 28 * 86_400_000, compression) if name in offered else None
+    if unit in _CALENDAR:
+        months, letters, days = _CALENDAR[unit]
+        for name in (f"{compression}{letter}" for letter in letters):
+            if name in offered:
+                return Timeframe(name, compression * days * 86_400_000, compression * months)
+        return None
     if unit not in _UNITS:
         return None
     letter, equals = _UNITS[unit]

@@ -45,6 +45,9 @@ class ScriptedExchange:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.skipped: set[int] = set()
         self.page = 1000
+        self.market_trades: list[dict[str, Any]] = []
+        self.ignores_since = False
+        self.window_ms = 3_600_000
         self.ticker = 0.05
         self._faults: dict[str, deque[Any]] = defaultdict(deque)
         self.on: dict[str, Callable[..., Any]] = {}
@@ -114,6 +117,31 @@ class ScriptedExchange:
         times = range(first, self.server_ms() + 1, step)
         rows = [self.row(time) for time in times[: count + len(self.skipped)] if time not in self.skipped]
         return rows[:count]
+
+    def fetch_trades(self, symbol: str, since: int | None = None, limit: int | None = None) -> Any:
+        def page() -> list[dict[str, Any]]:
+            now_ms, count = self.server_ms(), min(self.page, limit or self.page)
+            known = [trade for trade in self.market_trades if trade["timestamp"] <= now_ms]
+            if since is None or self.ignores_since:
+                return [dict(trade) for trade in known[-count:]]
+            until = since + self.window_ms
+            return [dict(trade) for trade in known if since <= trade["timestamp"] <= until][:count]
+
+        return self._answer("fetch_trades", (symbol, since, limit), page)
+
+    def trade(self, stamp_ms: int, price: float = 1.0, amount: float = 0.5, **fields: Any) -> None:
+        """Have somebody trade."""
+        number = len(self.market_trades) + 1
+        self.market_trades.append(
+            {
+                "id": str(number),
+                "timestamp": stamp_ms,
+                "price": price,
+                "amount": amount,
+                "side": "buy",
+                **fields,
+            }
+        )
 
     def row(self, open_ms: int) -> list[Any]:
         price = 1.0 + open_ms // self.step_ms % 1000 / 1000

@@ -13,6 +13,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "InlineWorkers",
         "StoreConfig",
         "ThreadWorkers",
+        "Watchful",
         "guard_broker",
         "guard_feed",
     ]

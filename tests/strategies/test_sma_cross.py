@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import backtrader as bt
 import pytest
+from st_runs import exchange_of
 
-from tradeguard.simulator import FaultPlan, SimulatedExchange
-from tradeguard.testing import ManualClock
-from tradeguard_backtrader import GuardedStore, InlineWorkers
-from tradeguard_ccxt import GuardConfig, GuardedExchange
+from tradeguard.simulator import FaultPlan
+from tradeguard_ccxt import GuardedExchange
 
 PATH = Path(__file__).resolve().parents[2] / "strategies" / "sma_cross.py"
 
@@ -32,18 +28,6 @@ def sma_cross() -> ModuleType:
     sys.modules[spec.name] = module  # Backtrader looks strategies up by their module
     spec.loader.exec_module(module)
     return module
-
-
-@contextmanager
-def exchange_of(folder: Path, **options: Any) -> Iterator[tuple[Any, SimulatedExchange, Any]]:
-    """A guarded exchange, the simulated one behind it, and a store that keeps its work inline."""
-    clock = ManualClock(start=100.0)
-    with SimulatedExchange(
-        clock=clock, **{"seed": 1, "balances": {"ETH": 100, "BTC": 10}, **options}
-    ) as simulated:
-        guard = GuardConfig(clock=clock, journal=folder / "orders.sqlite", order_expiry=2.0)
-        exchange = GuardedExchange("binance", simulated.ccxt_config(), guard=guard)
-        yield exchange, simulated, GuardedStore(exchange, clock=clock, workers=InlineWorkers(clock))
 
 
 SETTINGS = {"timeframe": bt.TimeFrame.Seconds, "fast": 2, "slow": 4, "stake": 0.1, "history": 6}

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.exceptions import ConfigurationException
+from tradeguard.listeners import Listeners
 from tradeguard.orders.errors import JournalError, TradingRestrictedError
 
 __all__ = ["Interlock", "InterlockCause", "InterlockState", "InterlockStatus", "OperatorMemory"]
@@ -106,10 +107,19 @@ class Interlock:
     ) -> None:
         self._clock = clock
         self._on_change = on_change
+        self._listeners = Listeners()
         self._lock = threading.Lock()
         self._causes: dict[tuple[str, str | None], InterlockCause] = {}
         self._memory: OperatorMemory | None = None
         self._unkept = False
+
+    def add_listener(self, listener: Callable[[InterlockStatus], object]) -> None:
+        """Tell `listener` the new status after each change, in the thread that made it and outside the lock."""
+        self._listeners.add(listener)
+
+    def remove_listener(self, listener: Callable[[InterlockStatus], object]) -> None:
+        """Tell `listener` no more."""
+        self._listeners.remove(listener)
 
     def remember(self, memory: OperatorMemory) -> None:
         """From now on keep the operator's restriction in `memory`, and follow what others put there."""
@@ -261,5 +271,7 @@ class Interlock:
         return InterlockStatus(state=state, causes=causes)
 
     def _changed(self) -> None:
+        status = self._status(self._standing())
         if self._on_change is not None:
-            self._on_change(self._status(self._standing()))
+            self._on_change(status)
+        self._listeners.tell(status)
