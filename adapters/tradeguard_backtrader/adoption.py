@@ -85,7 +85,10 @@ class Adoption:
         data = self._prices.data(str(adopted.order.get("symbol")))
         if data is None or not len(data):
             return None
-        order, request = adopted_order(adopted, data)
+        if held is None:
+            order, request = adopted_order(adopted, data)
+        else:
+            order, request = _held_order(held, data, adopted.remaining)
         live = self._make_live(order, request)
         live.ticket.order_id = order_id = str(adopted.order["id"])
         order.addinfo(order_id=order_id, client_order_id=adopted.order.get("clientOrderId"), adopted=True)
@@ -103,7 +106,7 @@ class Adoption:
         live = None if found is None else self._adopt(found, held)
         if live is not None:
             return live
-        order, request = _held_order(held, self._prices.data(held.symbol))
+        order, request = _held_order(held, self._prices.data(held.symbol), float(held.amount))
         order.addinfo(adopted=True)
         if held.stage is not Stage.SENT:
             order.addinfo(held="here")
@@ -113,13 +116,13 @@ class Adoption:
         return live
 
 
-def _held_order(held: HeldOrder, data: Any) -> tuple[Any, OrderRequest]:
-    """Return a Backtrader order without an owner for what a former process held, and a stand-in for its request."""
+def _held_order(held: HeldOrder, data: Any, size: float) -> tuple[Any, OrderRequest]:
+    """Return a Backtrader order without an owner for what a former process held, and its request, were it sent."""
     make = bt.order.BuyOrder if held.side == "buy" else bt.order.SellOrder
     order = make(
         owner=None,
         data=data,
-        size=float(held.amount),
+        size=size,
         price=held.price,
         pricelimit=held.limit,
         exectype=bt.Order.ExecType(held.kind),
@@ -128,13 +131,14 @@ def _held_order(held: HeldOrder, data: Any) -> tuple[Any, OrderRequest]:
         trailpercent=held.trail_percent,
     )
     order.created.price, order.created.pricelimit = held.price, held.limit  # a trailing stop would move again
+    price = held.price if held.kind == "Limit" else held.limit
     request = OrderRequest(
         ref=order.ref,
         symbol=held.symbol,
-        type="market" if held.limit is None else "limit",
+        type="market" if price is None else "limit",
         side=held.side,
-        amount=float(held.amount),
-        price=held.limit,
+        amount=size,
+        price=price,
         params=held.params,
     )
     return order, request

@@ -29,9 +29,7 @@ def trade(simulate: Simulate, guarded: Simulate, store_of: Stores) -> Callable[.
         path = [*prices, *[prices[-1]] * 8]
         simulated = simulate(market=path_of(*path), balances={"ETH": 5, "BTC": 1})
         exchange = guarded(simulated)
-        log = run(
-            store_of(exchange), script=script, trading=True, history=3, bars=len(path) - 3, **options
-        )
+        log = run(store_of(exchange), script=script, trading=True, history=3, bars=len(path) - 3, **options)
         assert simulated.audit(exchange.order_journal.intents()).clean
         return log, simulated
 
@@ -39,7 +37,10 @@ def trade(simulate: Simulate, guarded: Simulate, store_of: Stores) -> Callable[.
 
 
 def sent(simulated: Any) -> list[tuple[str, str, float]]:
-    return [(str(order.side).lower(), str(order.type).lower(), float(order.amount)) for order in simulated.orders()]
+    return [
+        (str(order.side).lower(), str(order.type).lower(), float(order.amount))
+        for order in simulated.orders()
+    ]
 
 
 def kept(make: str, **options: Any) -> Callable[[Any], None]:
@@ -191,7 +192,10 @@ def test_a_cancel_that_comes_with_the_trigger_leaves_one_end(trade: Any) -> None
         ({"size": 0.0015, "exectype": StopTrail, "trailamount": 0.01}, "cost"),
         ({"size": 1, "exectype": StopTrail}, "trailamount"),
         ({"size": 1e6, "exectype": Close}, "above the most"),
-        ({"size": 1, "exectype": StopTrailLimit, "price": FLAT, "plimit": -1.0, "trailamount": 0.01}, "no price"),
+        (
+            {"size": 1, "exectype": StopTrailLimit, "price": FLAT, "plimit": -1.0, "trailamount": 0.01},
+            "no price",
+        ),
     ],
 )
 def test_what_the_exchange_would_refuse_later_is_refused_now(
@@ -239,7 +243,9 @@ def test_the_finest_bars_of_a_symbol_judge_its_stops(
             log.clones.append(order)
 
     env = bt.Cerebro(stdstats=False, quicknotify=True)
-    fine = store.getdata(dataname="ETH/BTC", timeframe=bt.TimeFrame.Seconds, compression=1, history=3, bars=35)
+    fine = store.getdata(
+        dataname="ETH/BTC", timeframe=bt.TimeFrame.Seconds, compression=1, history=3, bars=35
+    )
     env.adddata(fine)
     env.resampledata(fine, timeframe=bt.TimeFrame.Seconds, compression=10)
     env.setbroker(store.getbroker())
