@@ -61,7 +61,9 @@ class Adoption:
         self._is_known = True
         self._absent = event.absent
         others = [adopted for adopted in event.orders if adopted.client_order_id is None]
-        self._found = {str(each.client_order_id): each for each in event.orders if each not in others}
+        self._found = {
+            each.client_order_id: each for each in event.orders if each.client_order_id is not None
+        }
         if adopt_orders:
             self._orders = others
         else:
@@ -76,6 +78,8 @@ class Adoption:
         # All at once, since what becomes of one may be the business of another.
         here = [held for held in self._held if self._prices.data(held.symbol) is not None]
         if all(len(self._prices.data(held.symbol)) for held in here):
+            known = {held.client_order_id for held in here}
+            self._desks.account.disown(each for name, each in self._found.items() if name not in known)
             lives = [self._adopt_held(held) for held in here]
             self._held = []
             self._holding.restore(lives, self._absent)

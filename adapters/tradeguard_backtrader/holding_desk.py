@@ -258,6 +258,7 @@ class HoldingDesk:
                 self.ended(live, End.REFUSED)
             return
         order.triggered = held.is_fired
+        order.info.pop("held", None)
         if request.exact_amount != live.book.amount:
             live.book.amount = request.exact_amount
             resize(order, request.amount)

@@ -141,7 +141,7 @@ def run(
     return log
 
 
-def path_of(*prices: float, history: int = 6) -> ReplayMarket:
+def path_of(*prices: float, history: int = 6, symbol: str = "ETH/BTC") -> ReplayMarket:
     """A market that stands at the first price, and then goes to each of them within a second.
 
     The bars that a run with `history=3` sees are 1 to 3 before the start; bar 4 closes at the first price.
@@ -152,4 +152,4 @@ def path_of(*prices: float, history: int = 6) -> ReplayMarket:
         [number * 1000, start, max(start, end), min(start, end), end, 500.0]
         for number, (start, end) in enumerate(zip(opens, closes, strict=True))
     ]
-    return ReplayMarket(rows, "ETH/BTC", history=history)
+    return ReplayMarket(rows, symbol, history=history)

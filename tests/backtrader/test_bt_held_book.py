@@ -110,6 +110,19 @@ def test_while_one_of_a_group_is_on_its_way_the_others_are_not_judged() -> None:
     assert book.judge("ETH/BTC", bar(80.0), 0) == [Send(first, Decimal(1))]
 
 
+@pytest.mark.parametrize(("filled_ms", "since_ms"), [(5_000, 5_000), (None, 9_000)])
+def test_an_exit_is_judged_from_the_fill_of_its_entry_on(filled_ms: int | None, since_ms: int) -> None:
+    """In the next process too, whose history begins before that."""
+    book = HeldBook()
+    entry = held("entry", side="buy", stage=Stage.SENT)
+    stop = held("stop", stage=Stage.WAITING, parent="entry", is_native=False)
+    book.add(entry, stop)
+    entry.filled, entry.filled_ms = Decimal(1), filled_ms
+    assert book.ended(entry, End.COMPLETED, 9_000) == []
+    assert book.judge("ETH/BTC", bar(80.0, since_ms), 9_999) == []
+    assert book.judge("ETH/BTC", bar(80.0, since_ms + 1), 9_999) == [Send(stop, Decimal(1))]
+
+
 def test_members_of_other_sizes_shrink_in_proportion() -> None:
     book = HeldBook()
     first, second = held("a", group="g", stage=Stage.SENT), held("b", group="g", amount=Decimal(4))

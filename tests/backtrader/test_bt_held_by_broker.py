@@ -253,3 +253,37 @@ def test_the_finest_bars_of_a_symbol_judge_its_stops(
     env.run()
     assert [state for _, state in log.orders] == ["Submitted", "Accepted", "Completed"]
     assert log.clones[-1].executed.price == pytest.approx(0.045, rel=5e-2)
+
+
+def test_each_symbol_is_judged_by_its_own_prices_and_a_group_may_span_two(
+    simulate: Simulate, guarded: Simulate, store_of: Stores
+) -> None:
+    markets = [
+        path_of(*[FLAT] * 6, *[0.045] * 20),
+        path_of(*[0.002] * 26, symbol="LTC/BTC"),
+    ]
+    simulated = simulate(market=markets, balances={"ETH": 5, "LTC": 500, "BTC": 1})
+    store = store_of(guarded(simulated))
+    log = Log()
+    orders: list[Any] = []
+
+    class Both(bt.Strategy):
+        def next(self) -> None:
+            if len(self.data0) == len(self.data1) == 5 and not orders:
+                eth, ltc = self.datas
+                orders.append(self.sell(data=eth, size=1, exectype=StopTrail, trailamount=0.002))
+                orders.append(self.sell(data=ltc, size=100, exectype=StopTrail, trailamount=0.0005))
+                orders.append(self.sell(data=ltc, size=100, exectype=Limit, price=0.003, oco=orders[0]))
+
+        def notify_order(self, order: Any) -> None:
+            log.orders.append((order.ref, order.getstatusname()))
+
+    env = bt.Cerebro(stdstats=False, quicknotify=True)
+    second = {"timeframe": bt.TimeFrame.Seconds, "compression": 1, "history": 3, "bars": 16}
+    for symbol in ("ETH/BTC", "LTC/BTC"):
+        env.adddata(store.getdata(dataname=symbol, **second))
+    env.setbroker(store.getbroker())
+    env.addstrategy(Both)
+    env.run()
+    assert [log.of(order)[-1] for order in orders] == ["Completed", "Accepted", "Canceled"]
+    assert [(fill.symbol, float(fill.quantity)) for fill in simulated.trades()] == [("ETH/BTC", 1.0)]
