@@ -12,6 +12,7 @@ import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import EventClock, Log, path_of, run
 
+from tradeguard.orders.errors import DuplicateIntentError
 from tradeguard_backtrader import GuardedStore
 
 Simulate = Callable[..., Any]
@@ -240,6 +241,32 @@ def test_a_limit_that_is_filled_while_it_is_being_cancelled_leaves_nothing_to_st
     log = scene({4: bracket})
     assert bracket.last(log) == ["Completed", "Canceled", "Completed"]
     assert len(scripted.called("create_order")) == 2
+
+
+def test_what_a_limit_left_and_cannot_be_traded_ends_the_stop_too(
+    scene: Any, scripted: ScriptedExchange, clock: EventClock
+) -> None:
+    bracket = Bracket()
+    clock.at(4.5, lambda: scripted.fill("1", 1.0))
+    clock.at(7.5, lambda: scripted.fill("2", 0.99995))
+    scripted.move(11, 0.047)
+    log = scene({4: bracket})
+    assert bracket.last(log) == ["Completed", "Canceled", "Canceled"]
+    reasons = [clone.info.get("reason") for clone in log.clones if clone.ref == bracket.orders[1].ref]
+    assert "least" in reasons[-1]
+    assert len(scripted.called("create_order")) == 2
+
+
+def test_a_trigger_whose_id_is_in_the_journal_already_was_sent_and_is_looked_for(
+    scene: Any, scripted: ScriptedExchange
+) -> None:
+    """It is neither sent again nor taken for refused."""
+    scripted.move(6, 0.047)
+    scripted.fail("create_order", DuplicateIntentError("the client order id is in the journal already"))
+    script = {4: lambda strategy: strategy.sell(size=1, exectype=bt.Order.StopTrail, trailamount=0.001)}
+    log = scene(script)
+    assert [state for _, state in log.orders] == ["Submitted", "Accepted"]
+    assert len(scripted.called("create_order")) == 1
 
 
 def test_a_stop_covers_what_a_limit_has_not_sold_yet(
