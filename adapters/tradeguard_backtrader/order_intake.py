@@ -30,6 +30,7 @@ _PRICED = frozenset(
     {bt.Order.Limit, bt.Order.Stop, bt.Order.StopLimit, bt.Order.StopTrail, bt.Order.StopTrailLimit}
 )
 _LIMITED = frozenset({bt.Order.StopLimit, bt.Order.StopTrailLimit})
+_SIMPLE = frozenset({bt.Order.Market, bt.Order.Limit})
 
 
 class OrderIntake:
@@ -189,9 +190,6 @@ class OrderIntake:
         for live in self._unfinished.pop(root, []):
             self._orders.close(live)
             self._life.rejected(live.order, self._broker, "another order of its bracket was refused")
-
-
-_SIMPLE = frozenset({bt.Order.Market, bt.Order.Limit})
 
 
 def _stage(order: Any, parent: LiveOrder | None, waits: bool) -> Stage:
