@@ -131,7 +131,7 @@ class HeldBook:
         self._changed.add(order.home)
         decisions = self._after_parent(order, now_ms)
         if how is End.COMPLETED or (how is End.CANCELLED and not order.is_cancelled):
-            decisions += self._take_along(order, how)
+            decisions += self._take_along(order)
         for other in self._others(order):
             if other.stage is Stage.TRIGGERED:
                 decisions += self._release(other)
@@ -194,16 +194,13 @@ class HeldBook:
                 decisions += self._send(child)
         return decisions
 
-    def _take_along(self, order: HeldOrder, how: End) -> list[Decision]:
-        decisions: list[Decision] = []
-        others = self._others(order)
-        parent = self._parent(order)
-        if how is End.CANCELLED and parent is not None:
-            others.append(parent)
-        for other in others:
-            if other.stage not in (Stage.OVER, Stage.TRIGGERED) and not other.is_cancelled:
-                decisions += self._cancel(other)
-        return decisions
+    def _take_along(self, order: HeldOrder) -> list[Decision]:
+        return [
+            decision
+            for other in self._others(order)
+            if other.stage not in (Stage.OVER, Stage.TRIGGERED) and not other.is_cancelled
+            for decision in self._cancel(other)
+        ]
 
     def _cancel(self, order: HeldOrder) -> list[Decision]:
         order.is_cancelled = True

@@ -77,11 +77,8 @@ class OrderRequest:
 
 
 def symbol_of(data: Any) -> str:
-    """Return the symbol of a data: what it, or the data that it resamples, was made for; else its name."""
-    source = data._dataname
-    while isinstance(source, bt.feed.AbstractDataBase):
-        source = source._dataname
-    return str(source if isinstance(source, str) else data._name)
+    """Return the symbol of a data: what it was made for, else its name."""
+    return str(data._dataname if isinstance(data._dataname, str) else data._name)
 
 
 def route(

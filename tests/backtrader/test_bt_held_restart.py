@@ -107,6 +107,8 @@ def test_a_bracket_in_mid_position_goes_on_with_both_exits(account: Any) -> None
     assert {(kept.kind, str(kept.stage)) for kept in traded.held()} == {
         ("Market", "over"), ("Stop", "held"), ("Limit", "sent"),
     }  # fmt: skip
+    at_exchange = {order.client_order_id for order in traded.simulated.orders()}
+    assert {kept.client_order_id for kept in traded.held() if kept.kind != "Stop"} == at_exchange
     log = traded.live(bars=12)
     ends = {clone.exectype: clone.getstatusname() for clone in log.clones}
     assert ends == {bt.Order.Stop: "Completed", bt.Order.Limit: "Canceled"}
@@ -123,6 +125,7 @@ def test_an_entry_that_is_filled_while_nobody_watches_has_its_exits_at_the_start
     told = [(clone.exectype, clone.getstatusname()) for clone in log.clones]
     assert told.count((bt.Order.Limit, "Completed")) == 2  # the entry, and the exit at its limit
     assert told[-1] == (bt.Order.Stop, "Canceled")
+    assert "order_in_doubt" not in log.kinds()
     assert traded.sells() == [0.999]
     assert traded.held() == []
 
@@ -157,6 +160,8 @@ def test_orders_of_others_are_left_alone_and_ones_own_go_on(account: Any) -> Non
     log = traded.live(bars=10, broker={"adopt_orders": False})
     assert {clone.exectype for clone in log.clones} == {bt.Order.Stop, bt.Order.Limit}
     assert traded.sells() == [0.999]
+    others = traded.simulated.orders()[0].order_id
+    assert others not in [clone.info.get("order_id") for clone in log.clones]
     assert str(traded.simulated.orders()[0].status) == "NEW"
 
 
@@ -194,6 +199,33 @@ def test_what_was_handed_over_and_never_sent(
     again = traded.live(bars=5)
     assert len(traded.simulated.orders()) == orders
     assert [state for _, state in again.orders] == (told if told == ["Accepted"] else [])
+
+
+def test_a_cancel_that_did_not_arrive_is_sent_by_the_next_process(account: Any) -> None:
+    """The stop was triggered, and the process died before the limit's cancel went out."""
+    traded = account(*[FLAT] * 40)
+    exchange = traded._guarded(traded.simulated)
+    exchange.create_order("ETH/BTC", "limit", "sell", 5, 0.06, {"clientOrderId": "limit1"})
+    usual: dict[str, Any] = {
+        "symbol": "ETH/BTC",
+        "home": "ETH/BTC",
+        "side": "sell",
+        "amount": Decimal(5),
+        "group": "g",
+    }
+    limit = HeldOrder(
+        client_order_id="limit1", kind="Limit", price=0.06, stage=Stage.SENT, is_cancelled=True, **usual
+    )
+    stop = HeldOrder(
+        client_order_id="stop1", kind="Stop", price=0.051, waits_for_price=True, stage=Stage.TRIGGERED,
+        is_fired=True, params={"clientOrderId": "stop1"}, **usual,
+    )  # fmt: skip
+    held_store_of(exchange).save("ETH/BTC", [limit.dump(), stop.dump()], 0.0)
+    exchange.close()
+    log = traded.live(bars=6)
+    ends = {clone.exectype: clone.getstatusname() for clone in log.clones}
+    assert ends == {bt.Order.Stop: "Completed", bt.Order.Limit: "Canceled"}
+    assert traded.sells() == [5.0]
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])

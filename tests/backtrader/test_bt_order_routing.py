@@ -100,12 +100,6 @@ def test_the_exchange_holds_what_its_features_say_and_the_broker_the_rest(
     assert is_native(chosen, "ETH/BTC", exchange) is by_features[1]
 
 
-def test_the_symbol_of_a_resampled_data_is_that_of_its_source() -> None:
-    fed = bt.feeds.GenericCSVData(dataname="ETH/BTC")
-    twin = bt.feed.DataClone(dataname=bt.feed.DataClone(dataname=fed))
-    assert symbol_of(twin) == "ETH/BTC"
-
-
 def test_where_a_market_buy_spends_an_amount_the_last_close_sizes_it(exchange: ScriptedExchange) -> None:
     exchange.options["createMarketBuyOrderRequiresPrice"] = True
     assert route(order(), "ETH/BTC", exchange, {}).price == 0.05
