@@ -6,15 +6,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from tradeguard.clock import Clock
 from tradeguard.orders.errors import JournalError
 from tradeguard_backtrader.broker_events import Adopted, AdoptedOrder, BalanceSeen, BrokerEvent
+from tradeguard_backtrader.claims import Claims, Found
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.failures import CallFailedError, ask, is_denied, wait_hint
 from tradeguard_backtrader.fills import ZERO, FillBook, exact
+from tradeguard_backtrader.held_orders import HeldOrder
 from tradeguard_backtrader.order_watch import OrderWatch, Watched
 from tradeguard_backtrader.snapshot import snapshot_of
 from tradeguard_backtrader.submission import Arrival, Traffic
@@ -68,6 +71,7 @@ class AccountDesk:
         self._post = post
         self._notify = notify
         self._traffic = traffic
+        self._claims = Claims(exchange, ())
         self._watch = OrderWatch(exchange, clock, config.patience, self._rate, post)
         self._arrivals: deque[Arrival | Watched] = deque()
         self._arrived = self._followed_up = 0
@@ -91,6 +95,10 @@ class AccountDesk:
             self._arrived += 1
         self.worker.wake()
 
+    def expect(self, orders: Iterable[HeldOrder]) -> None:
+        """Find what a former process handed over, whether it is open or not; called before the first step."""
+        self._claims = Claims(self._exchange, orders)
+
     def claim(self, ref: int, order: AdoptedOrder) -> None:
         """Follow up an adopted order under Backtrader's number `ref`."""
         watched = self._unclaimed.pop(str(order.order["id"]))
@@ -98,9 +106,10 @@ class AccountDesk:
         self._arrivals.append(watched)
         self.worker.wake()
 
-    def disown(self) -> None:
-        """Leave the open orders that were found alone."""
-        self._unclaimed.clear()
+    def disown(self, orders: Iterable[AdoptedOrder]) -> None:
+        """Leave orders that were found alone."""
+        for order in orders:
+            self._unclaimed.pop(str(order.order["id"]), None)
 
     def look_soon(self) -> None:
         """Look at the open orders without waiting for their turn."""
@@ -187,11 +196,12 @@ class AccountDesk:
             key: order.get("filled") for key, order in after.items()
         }:
             return
-        adopted = [self._adopted_order(order) for order in after.values()]
+        found = self._claims.find(after)
+        adopted = [self._adopted_order(order, found) for order in {**after, **found.elsewhere}.values()]
         self._balance_at = now + self._config.balance_refresh
         prices = {symbol: self._asked_rate(*symbol.split("/")) for symbol in symbols}
         known = {symbol: ZERO if price is None else price for symbol, price in prices.items()}
-        self._post(Adopted(snapshot_of(answer, now), adopted, known))
+        self._post(Adopted(snapshot_of(answer, now), adopted, known, found.absent))
         self._adopted = self.is_settled = True
         self._answered()
 
@@ -213,14 +223,14 @@ class AccountDesk:
         orders = [order for symbol in symbols for order in ask(self._exchange.fetch_open_orders, symbol)]
         return {str(order["id"]): order for order in orders}
 
-    def _adopted_order(self, order: Mapping[str, Any]) -> AdoptedOrder:
+    def _adopted_order(self, order: Mapping[str, Any], found: Found) -> AdoptedOrder:
         """Count what was filled before the run, so that it is not told as new."""
         order_id = str(order["id"])
         watched = Watched(0, order_id, str(order["symbol"]), FillBook(exact(order.get("amount"))))
         if exact(order.get("filled")) > ZERO:
             self._watch.count(watched, order)
         self._unclaimed[order_id] = watched
-        return AdoptedOrder(order, float(watched.book.remaining))
+        return AdoptedOrder(order, replace(watched.book), found.client_order_ids.get(order_id))
 
     def _answered(self) -> None:
         self._failures, self.denied = 0, None

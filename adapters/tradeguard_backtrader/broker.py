@@ -9,28 +9,22 @@ from typing import Any
 
 import backtrader as bt
 
-from tradeguard.exceptions import ConfigurationException
-from tradeguard_backtrader.broker_events import (
-    Adopted,
-    AdoptedOrder,
-    BalanceSeen,
-    BrokerEvent,
-)
+from tradeguard.exceptions import ConfigurationException, TradingException
+from tradeguard_backtrader.adoption import Adoption
+from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
 from tradeguard_backtrader.fills import FillBook, exact
+from tradeguard_backtrader.held_book import HeldBook
+from tradeguard_backtrader.held_orders import Stage
+from tradeguard_backtrader.held_store import HeldStore, NoHeldStore, held_store_of
+from tradeguard_backtrader.holding_desk import HoldingDesk
 from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.order_intake import OrderIntake
 from tradeguard_backtrader.order_life import OrderLife
-from tradeguard_backtrader.order_routing import (
-    OrderRequest,
-    RefusedError,
-    adopted_order,
-    dust_of,
-    route,
-    symbol_of,
-    valid_until_ms,
-)
+from tradeguard_backtrader.order_routing import OrderRequest, dust_of, symbol_of
+from tradeguard_backtrader.prices import PriceWatch
 from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
 
@@ -40,9 +34,10 @@ __all__ = ["GuardedBroker"]
 class GuardedBroker(bt.BrokerBase):
     """The account of one exchange, as Backtrader's broker.
 
-    Made by `GuardedStore.getbroker()`. It takes Market, Limit, Stop and StopLimit orders of spot markets;
-    whatever else, and what the exchange would refuse for its size, is Rejected before any request. Orders,
-    cancels, fills and balances travel in the background; `next()` takes in what came and notifies it.
+    Made by `GuardedStore.getbroker()`. It takes every type of order of spot markets, brackets and
+    one-cancels-other groups; what the exchange cannot hold is held here, and kept over a restart. What the
+    exchange would refuse for its size is Rejected before any request. Orders, cancels, fills and balances travel
+    in the background; `next()` takes in what came and notifies it.
 
     Params:
         store: the `GuardedStore`; `getbroker` sets it.
@@ -76,7 +71,6 @@ class GuardedBroker(bt.BrokerBase):
         self._orders = LiveOrders()
         self._life = OrderLife()
         self._executions = Executions(self._orders, self.p.use_positions, self.store.exchange_ms)
-        self._to_adopt: list[AdoptedOrder] = []
         self._first_prices: dict[str, Decimal] = {}
         self._is_known = False
 
@@ -99,8 +93,15 @@ class GuardedBroker(bt.BrokerBase):
         self._reset()
         self.store.start(broker=self)
         symbols = list(dict.fromkeys(symbol_of(data) for data in self._cerebro.datas))
-        self._desks = Desks(self.store, symbols, self._inbox.append)
-        self._settlement = Settlement(self, self._orders, self._life, self._executions, self._desks)
+        book = HeldBook()
+        shelf = self._restored(book, symbols)
+        claims = [order for order in book if order.stage is Stage.SENT]
+        self._desks = desks = Desks(self.store, symbols, self._inbox.append, claims)
+        prices = PriceWatch(self._cerebro.datas)
+        self._holding = HoldingDesk(self, book, self._orders, self._life, desks, shelf, prices)
+        self._settlement = Settlement(self, self._orders, self._life, self._executions, desks, self._holding)
+        self._intake = OrderIntake(self, self._orders, self._life, desks, self._holding, self._keep)
+        self._adoption = Adoption(self, book, self._life, desks, self._holding, prices, self._keep)
         self.store.workers.wait_for(self.is_ready, self.store.config.start_patience)
         self._take_in()
         self.startingcash, self.startingvalue = self.get_cash(), self.get_value()
@@ -116,17 +117,28 @@ class GuardedBroker(bt.BrokerBase):
         for live in self._orders.open():
             if live.ticket.order_id is None:
                 live.ticket.withdrawn = True  # what was not sent by now stays here
+        self._holding.stop()
 
     def next(self) -> None:
         """Take in what the background brought, and expire what is due."""
         self._take_in()
-        if self._to_adopt:
-            self._to_adopt = [adopted for adopted in self._to_adopt if not self._adopt(adopted)]
+        desks = self._desks
+        if desks is None:
+            return
+        self._adoption.go_on()
         for live in self._orders.open():
-            if live.expires_ms is not None and not live.has_expired and not live.ticket.withdrawn:
-                live.has_expired = self.store.exchange_ms() >= live.expires_ms
-                if live.has_expired and self._desks is not None:
-                    self._desks.cancel(live.ticket)
+            if live.expires_ms is None or live.has_expired or live.ticket.withdrawn or live.ticket.done:
+                continue
+            if not self._intake.is_unfinished(live) and self.store.exchange_ms() >= live.expires_ms:
+                live.has_expired = True
+                self._cancel(live, desks)
+        self._holding.turn()
+
+    def _cancel(self, live: LiveOrder, desks: Desks) -> None:
+        if live.held is None:
+            desks.cancel(live.ticket)
+        else:
+            self._holding.cancel(live)
 
     def is_ready(self) -> bool:
         """Whether it is known what the account holds, or that it will not be told."""
@@ -155,7 +167,8 @@ class GuardedBroker(bt.BrokerBase):
         live = self._orders.get(order.ref)
         if live is None or live.ticket.done or live.ticket.withdrawn or self._desks is None:
             return None
-        self._desks.cancel(live.ticket)
+        if not self._intake.cancel_unfinished(live.order):
+            self._cancel(live, self._desks)
         return order
 
     def orderstatus(self, order: Any) -> int:
@@ -172,22 +185,15 @@ class GuardedBroker(bt.BrokerBase):
         plimit = options.pop("plimit", None)
         order = make(owner=owner, data=data, size=size, price=price, pricelimit=plimit, **known)
         order.addinfo(**options)
-        order.addcomminfo(self.getcommissioninfo(data))
-        try:
-            if not self._is_known or self._desks is None:
-                raise RefusedError("it is not known what the account holds: it could not be read")
-            request = route(order, symbol_of(data), self.store.exchange, params)
-        except RefusedError as refused:
-            self._life.rejected(order, self, str(refused))
-            return order
-        _resize(order, request.amount)
-        live = self._keep(order, request)
-        live.expires_ms = valid_until_ms(order)
-        self._life.submitted(order, self)
-        self._desks.send(live.ticket)
+        if self._is_known and self._desks is not None:
+            self._intake.take(order, params)
+        else:
+            reason = "it is not known what the account holds: it could not be read"
+            self._life.rejected(order, self, reason)
         return order
 
     def _keep(self, order: Any, request: OrderRequest) -> LiveOrder:
+        order.addcomminfo(self.getcommissioninfo(order.data))
         dust = dust_of(self.store.exchange, request.symbol)
         live = LiveOrder(order, OrderTicket(request), FillBook(request.exact_amount), dust)
         self._orders.add(live)
@@ -203,29 +209,21 @@ class GuardedBroker(bt.BrokerBase):
                     self._is_known = True
                     self._first_prices = dict(event.prices)
                     self._executions.refresh(event.snapshot, self._prices())
-                    if self.p.adopt_orders:
-                        self._to_adopt = list(event.orders)
-                    elif self._desks is not None:
-                        self._desks.account.disown()
+                    self._adoption.take(event, self.p.adopt_orders)
                 case BalanceSeen():
                     self._executions.refresh(event.snapshot, self._prices())
                 case _:
                     self._settlement.take(event)
 
-    def _adopt(self, adopted: AdoptedOrder) -> bool:
-        """Give an open order of the account a `bt.Order`; False as long as its data has no bar."""
-        symbol = str(adopted.order.get("symbol"))
-        data = next((data for data in self._cerebro.datas if symbol_of(data) == symbol and len(data)), None)
-        if data is None or self._desks is None:
-            return False
-        order, request = adopted_order(adopted, data)
-        order.addcomminfo(self.getcommissioninfo(data))
-        live = self._keep(order, request)
-        live.ticket.order_id = order_id = str(adopted.order["id"])
-        order.addinfo(order_id=order_id, client_order_id=adopted.order.get("clientOrderId"), adopted=True)
-        self._life.accepted(order, self)
-        self._desks.account.claim(order.ref, adopted)
-        return True
+    def _restored(self, book: HeldBook, symbols: list[str]) -> HeldStore:
+        """Take what a former process held into the book, and return where the book is kept."""
+        try:
+            shelf = held_store_of(self.store.exchange)
+            book.restore(shelf.load(symbols))
+        except TradingException as error:
+            self.store.notify("account", f"held orders cannot be read: {error}", error=error)
+            return NoHeldStore()
+        return shelf
 
     # -- cash, value and positions ------------------------------------------------------------------------------
 
@@ -272,11 +270,3 @@ class GuardedBroker(bt.BrokerBase):
 
 
 _ORDER_OPTIONS = ("exectype", "valid", "tradeid", "oco", "trailamount", "trailpercent", "parent", "transmit")
-
-
-def _resize(order: Any, amount: float) -> None:
-    """Have `order` say the amount that is really sent, in the market's precision."""
-    size = amount if order.isbuy() else -amount
-    if size != order.created.size:
-        order.addinfo(requested_size=order.created.size)
-        order.size = order.created.size = order.created.remsize = order.executed.remsize = size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tradeguard_backtrader.fills import Fill
+from tradeguard_backtrader.fills import Fill, FillBook
 from tradeguard_backtrader.snapshot import Snapshot
 
 __all__ = [
@@ -85,15 +85,22 @@ class BalanceSeen:
 
 @dataclass(frozen=True, slots=True)
 class AdoptedOrder:
-    """An open order that was there before the run.
+    """An order that was there before the run: open, or one that a former process waited for.
 
     Attributes:
         order: as ccxt gives it.
-        remaining: base currency that is not filled yet.
+        book: the fills that it has already.
+        client_order_id: by which a former process knew it; None for an order of others.
     """
 
     order: Mapping[str, Any]
-    remaining: float
+    book: FillBook
+    client_order_id: str | None = None
+
+    @property
+    def remaining(self) -> float:
+        """Base currency that is not filled yet."""
+        return float(self.book.remaining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,15 @@ class Adopted:
 
     Attributes:
         snapshot: its balances.
-        orders: its open orders.
+        orders: its open orders, and those that were claimed and found.
         prices: the last price of each symbol that is traded, quote currency per base; 0 where nobody tells it.
+        absent: client order ids of claimed orders that are certain not to be at the exchange.
     """
 
     snapshot: Snapshot
     orders: Sequence[AdoptedOrder]
     prices: Mapping[str, Decimal]
+    absent: frozenset[str] = frozenset()
 
 
 BrokerEvent = Placed | Refused | InDoubt | Withdrawn | OrderSeen | BalanceSeen | Adopted

@@ -9,6 +9,7 @@ from typing import Any
 from tradeguard_backtrader.account import AccountDesk
 from tradeguard_backtrader.broker_events import BrokerEvent
 from tradeguard_backtrader.doubts import DoubtDesk
+from tradeguard_backtrader.held_orders import HeldOrder
 from tradeguard_backtrader.submission import CancelLane, OrderTicket, SubmitLane, Traffic
 
 __all__ = ["Desks"]
@@ -23,12 +24,19 @@ class Desks:
         store: the `GuardedStore`.
         symbols: the symbols that are traded.
         post: takes each event; called by workers.
+        claims: the orders that a former process handed over.
 
     Attributes:
         account: the account.
     """
 
-    def __init__(self, store: Any, symbols: Iterable[str], post: Callable[[BrokerEvent], None]) -> None:
+    def __init__(
+        self,
+        store: Any,
+        symbols: Iterable[str],
+        post: Callable[[BrokerEvent], None],
+        claims: Iterable[HeldOrder],
+    ) -> None:
         self._store = store
         self._post = post
         config = store.config
@@ -43,6 +51,7 @@ class Desks:
             store.notify,
             self._traffic,
         )
+        self.account.expect(claims)
         self._doubts = DoubtDesk(store.exchange, post, self.account.arrived, config, store.clock)
         self._cancels = CancelLane(
             store.exchange,
@@ -76,6 +85,10 @@ class Desks:
         ticket.withdrawn = True
         if ticket.order_id is not None:
             self._cancels.send(ticket)
+
+    def doubt(self, ticket: OrderTicket, error: BaseException) -> None:
+        """Have it found out what became of an order that may have been sent."""
+        self._doubts.add(ticket, error)
 
     def _employ(self, name: str, desk: Any) -> None:
         desk.worker = self._store.workers.start(name, desk.step)

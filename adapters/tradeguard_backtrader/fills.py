@@ -56,11 +56,15 @@ class FillBook:
         amount: what was ordered, base currency.
         filled: what was filled so far.
         cost: what that cost, quote currency.
+        fee_base: the part of the fees that was taken in base currency.
+        last_ms: when the last of them was, epoch milliseconds; None where nobody tells.
     """
 
     amount: Decimal
     filled: Decimal = ZERO
     cost: Decimal = ZERO
+    fee_base: Decimal = ZERO
+    last_ms: int | None = None
     _seen: set[str] = field(default_factory=set)
 
     def new(self, fills: Iterable[Fill]) -> list[Fill]:
@@ -71,6 +75,8 @@ class FillBook:
                 self._seen.add(fill.trade_id)
                 self.filled += fill.amount
                 self.cost += fill.cost
+                self.fee_base += fill.fee_base
+                self.last_ms = self.last_ms if fill.at_ms is None else fill.at_ms
                 fresh.append(fill)
         return fresh
 

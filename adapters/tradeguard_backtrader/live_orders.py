@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradeguard_backtrader.fills import ZERO, FillBook, exact
+from tradeguard_backtrader.held_orders import HeldOrder
 from tradeguard_backtrader.submission import OrderTicket
 
 __all__ = ["LiveOrder", "LiveOrders"]
@@ -26,6 +27,7 @@ class LiveOrder:
         expires_ms: when it shall expire, epoch milliseconds; None for never.
         has_expired: whether it is being cancelled because of that.
         was_in_doubt: whether its fills may be in a balance already.
+        held: what is held here of it, or of orders that belong to it; None where it stands alone at the exchange.
     """
 
     order: Any
@@ -35,6 +37,7 @@ class LiveOrder:
     expires_ms: int | None = None
     has_expired: bool = False
     was_in_doubt: bool = False
+    held: HeldOrder | None = None
 
     @property
     def symbol(self) -> str:

@@ -19,14 +19,29 @@ from tradeguard_backtrader.broker_events import AdoptedOrder
 from tradeguard_backtrader.fills import exact
 from tradeguard_backtrader.stamps import epoch_ms
 
-__all__ = ["OrderRequest", "RefusedError", "adopted_order", "dust_of", "route", "symbol_of", "valid_until_ms"]
+__all__ = [
+    "OrderRequest",
+    "RefusedError",
+    "adopted_order",
+    "dust_of",
+    "is_native",
+    "route",
+    "symbol_of",
+    "trigger_name",
+    "valid_until_ms",
+]
 
 _TYPES = {
     bt.Order.Market: "market",
+    bt.Order.Close: "market",
     bt.Order.Limit: "limit",
     bt.Order.Stop: "market",
     bt.Order.StopLimit: "limit",
+    bt.Order.StopTrail: "market",
+    bt.Order.StopTrailLimit: "limit",
 }
+_STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
+_TRAILS = frozenset({bt.Order.StopTrail, bt.Order.StopTrailLimit})
 
 
 class RefusedError(Exception):
@@ -66,7 +81,15 @@ def symbol_of(data: Any) -> str:
     return str(data._dataname if isinstance(data._dataname, str) else data._name)
 
 
-def route(order: Any, symbol: str, exchange: Any, params: Mapping[str, Any]) -> OrderRequest:
+def route(
+    order: Any,
+    symbol: str,
+    exchange: Any,
+    params: Mapping[str, Any],
+    *,
+    triggered: bool = False,
+    size: float | None = None,
+) -> OrderRequest:
     """Return the request for `order`.
 
     Args:
@@ -74,6 +97,8 @@ def route(order: Any, symbol: str, exchange: Any, params: Mapping[str, Any]) -> 
         symbol: unified symbol of its data.
         exchange: a ccxt exchange whose markets are loaded.
         params: the caller's own parameters; they win over ours.
+        triggered: whether its price or its time has come, or is awaited here: then the exchange is told of none.
+        size: how much, base currency; None for the order's own size.
 
     Raises:
         RefusedError: the exchange cannot do this, or refuses an order of this size.
@@ -83,18 +108,22 @@ def route(order: Any, symbol: str, exchange: Any, params: Mapping[str, Any]) -> 
         raise RefusedError(f"{exchange.id} has no market {symbol}")
     if not market.get("spot"):
         raise RefusedError(f"{symbol} is no spot market")
-    _require_simple(order)
-    kind = _TYPES[order.exectype]
-    trigger = _trigger(order, symbol, exchange)
+    kind = _kind(order)
+    trigger = (
+        None if order.exectype not in _STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
+    )
+    name = None if trigger is None or triggered else trigger_name(exchange, symbol)
+    if trigger is not None and name is None and not triggered:
+        raise RefusedError(f"{exchange.id} has no stop orders on {symbol}")
     price = None
     if kind == "limit":
         wanted = order.created.price if order.exectype == bt.Order.Limit else order.created.pricelimit
         price = _priced(exchange, symbol, wanted)
-    amount = _sized(exchange, symbol, abs(order.created.size))
-    reference = price if price is not None else trigger.get("triggerPrice", order.created.pclose)
+    amount = _sized(exchange, symbol, abs(order.created.size) if size is None else size)
+    reference = next(each for each in (price, trigger, order.created.pclose) if each is not None)
     _require_limits(market, amount, price, reference)
     if kind == "market" and order.isbuy() and exchange.options.get("createMarketBuyOrderRequiresPrice"):
-        price = order.created.pclose  # such an exchange buys for an amount of quote currency
+        price = reference  # such an exchange buys for an amount of quote currency
     return OrderRequest(
         ref=order.ref,
         symbol=symbol,
@@ -102,36 +131,36 @@ def route(order: Any, symbol: str, exchange: Any, params: Mapping[str, Any]) -> 
         side="buy" if order.isbuy() else "sell",
         amount=amount,
         price=price,
-        params={**_named(trigger, exchange, symbol), **params},
+        params={**({} if name is None else {name: trigger}), **params},
     )
 
 
-def _require_simple(order: Any) -> None:
-    if order.exectype not in _TYPES:
+def _kind(order: Any) -> str:
+    kind = _TYPES.get(order.exectype)
+    if kind is None:
         raise RefusedError(f"orders of type {order.getordername()} cannot be sent to an exchange")
-    if order.parent is not None or not order.transmit:
-        raise RefusedError("brackets cannot be sent to an exchange: place the exits when the entry is filled")
-    if order.p.oco is not None:
-        raise RefusedError("one-cancels-other groups cannot be sent to an exchange")
+    if order.exectype in _TRAILS and not (order.trailamount or order.trailpercent):
+        raise RefusedError("a trailing stop needs its trailamount or its trailpercent")
+    return kind
 
 
-def _trigger(order: Any, symbol: str, exchange: Any) -> dict[str, float]:
-    if order.exectype not in (bt.Order.Stop, bt.Order.StopLimit):
-        return {}
-    if _trigger_name(exchange, symbol) is None:
-        raise RefusedError(f"{exchange.id} has no stop orders on {symbol}")
-    return {"triggerPrice": _priced(exchange, symbol, order.created.price)}
-
-
-def _named(trigger: Mapping[str, float], exchange: Any, symbol: str) -> dict[str, float]:
-    return {str(_trigger_name(exchange, symbol)): price for price in trigger.values()}
-
-
-def _trigger_name(exchange: Any, symbol: str) -> str | None:
+def trigger_name(exchange: Any, symbol: str) -> str | None:
+    """Return what the exchange calls the price of a stop; None where it has no stops."""
     for name in ("triggerPrice", "stopLossPrice"):
         if exchange.feature_value(symbol, "createOrder", name):
             return name
     return None
+
+
+def is_native(order: Any, symbol: str, exchange: Any) -> bool:
+    """Whether the exchange can hold the order: stops where its `features` say so.
+
+    Trailing stops it cannot: it would trail every trade, where Backtrader trails the closes; nor does it know
+    when a session ends.
+    """
+    if order.exectype in _STOPS:
+        return trigger_name(exchange, symbol) is not None
+    return order.exectype in (bt.Order.Market, bt.Order.Limit)
 
 
 def _sized(exchange: Any, symbol: str, size: float) -> float:

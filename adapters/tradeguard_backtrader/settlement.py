@@ -10,6 +10,8 @@ from tradeguard_backtrader.broker_events import FINAL, InDoubt, OrderSeen, Place
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
 from tradeguard_backtrader.fills import Fill
+from tradeguard_backtrader.held_book import End
+from tradeguard_backtrader.holding_desk import HoldingDesk
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.order_life import OrderLife
 
@@ -25,16 +27,24 @@ class Settlement:
         life: moves an order from state to state.
         executions: executes fills.
         desks: the background.
+        holding: the orders that are held here, and those that belong to them.
     """
 
     def __init__(
-        self, broker: Any, orders: LiveOrders, life: OrderLife, executions: Executions, desks: Desks
+        self,
+        broker: Any,
+        orders: LiveOrders,
+        life: OrderLife,
+        executions: Executions,
+        desks: Desks,
+        holding: HoldingDesk,
     ) -> None:
         self._broker = broker
         self._orders = orders
         self._life = life
         self._executions = executions
         self._desks = desks
+        self._holding = holding
 
     def take(self, event: Placed | Refused | InDoubt | Withdrawn | OrderSeen) -> None:
         """Do to its order what `event` tells."""
@@ -45,8 +55,10 @@ class Settlement:
             case Placed():
                 self._placed(live, event)
             case Refused():
-                self._orders.close(live)
-                self._life.refused(live.order, self._broker, event.error)
+                if not self._holding.tries_again(live, event.error):
+                    self._orders.close(live)
+                    self._life.refused(live.order, self._broker, event.error)
+                    self._holding.ended(live, End.REFUSED)
             case InDoubt():
                 live.was_in_doubt = True
                 live.order.addinfo(in_doubt=redact(str(event.error)))
@@ -64,14 +76,17 @@ class Settlement:
     def _placed(self, live: LiveOrder, event: Placed) -> None:
         live.order.addinfo(order_id=event.order_id, client_order_id=event.client_order_id)
         self._life.accepted(live.order, self._broker)
+        self._holding.placed(live, event.order_id)
         if live.ticket.withdrawn:
             self._desks.cancel(live.ticket)
 
     def _fill(self, live: LiveOrder, fill: Fill) -> None:
         self._executions.apply(live, fill)
         self._life.executed(live.order, live.book.filled, live.book.remaining)
+        self._holding.filled(live, fill)
         if live.book.is_complete:
             self._orders.close(live)
+            self._holding.ended(live, End.COMPLETED)
         self._desks.account.refresh_soon()
 
     def _end(self, live: LiveOrder, status: str) -> None:
@@ -79,4 +94,8 @@ class Settlement:
         if live.has_expired and status == "canceled":
             status = "expired"
         self._life.ended(live.order, self._broker, status)
+        self._holding.ended(live, _ENDS.get(status, End.CANCELLED))
         self._desks.account.refresh_soon()
+
+
+_ENDS = {"closed": End.COMPLETED, "rejected": End.REFUSED}

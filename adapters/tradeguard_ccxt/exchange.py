@@ -176,6 +176,19 @@ class GuardedExchange:
         desk.release(declared.symbol)
         return declared
 
+    def fresh_client_order_id(self, symbol: str, order_type: str = "limit") -> str | None:
+        """Return a new client order id in the exchange's own format, to be passed as `params["clientOrderId"]`.
+
+        For who must know an order's id before it is placed, so as never to place it twice. The markets must be loaded.
+
+        Returns:
+            None where the exchange is not known to take one for such an order.
+
+        Raises:
+            ccxt.BadSymbol: the exchange has no such market.
+        """
+        return parts_of(self).desk.tickets.fresh_client_id(symbol, order_type)
+
     def guard_secrets(self) -> tuple[str, ...]:
         """Return the credentials of this instance, for masking them."""
         values = (getattr(self, name, None) for name in _SECRETS)

@@ -106,6 +106,15 @@ class TicketOffice:
         self._exchange = exchange
         self._guard = guard
 
+    def fresh_client_id(self, symbol: str, order_type: str) -> str | None:
+        """Return a new client order id as the exchange takes it; None where it is not known to take one.
+
+        Raises:
+            ccxt.BadSymbol: the exchange has no such market.
+        """
+        facts = self._facts(self._exchange.market(symbol), order_type, {}, "create_order")
+        return None if facts.client_id is None else facts.own_client_id(uuid.uuid4().hex)
+
     def write(
         self,
         symbol: str,

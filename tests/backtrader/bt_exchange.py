@@ -26,6 +26,8 @@ class ScriptedExchange:
         orders: by id, as ccxt gives them.
         trades: by order id.
         calls: every call: its name and its arguments.
+        moves: times of bars in ms and the price from then on; without any, prices climb from 1.0.
+        fills_markets: whether market orders are filled at once.
     """
 
     id = "scripted"
@@ -48,6 +50,8 @@ class ScriptedExchange:
         self.market_trades: list[dict[str, Any]] = []
         self.ignores_since = False
         self.window_ms = 3_600_000
+        self.moves: list[tuple[int, float]] = []
+        self.fills_markets = False
         self.ticker = 0.05
         self._faults: dict[str, deque[Any]] = defaultdict(deque)
         self.on: dict[str, Callable[..., Any]] = {}
@@ -85,6 +89,10 @@ class ScriptedExchange:
         order["average"] = price
         if order["filled"] >= order["amount"]:
             order["status"] = "closed"
+
+    def move(self, seconds: float, price: float) -> None:
+        """Have all bars that open `seconds` from now, or later, stand at `price`."""
+        self.moves.append((self.server_ms() + int(seconds * 1000), price))
 
     def server_ms(self) -> int:
         return int(self.clock.time() * 1000) + self.server_ahead_ms
@@ -144,6 +152,9 @@ class ScriptedExchange:
         )
 
     def row(self, open_ms: int) -> list[Any]:
+        prices = [price for since_ms, price in self.moves if since_ms <= open_ms]
+        if prices:
+            return [open_ms, prices[-1], prices[-1], prices[-1], prices[-1], 2.0]
         price = 1.0 + open_ms // self.step_ms % 1000 / 1000
         return [open_ms, price, price + 0.1, price - 0.1, price, 2.0]
 
@@ -151,7 +162,10 @@ class ScriptedExchange:
         def accept() -> Any:
             symbol, kind, side, amount, price, _ = arguments
             order_id = str(len(self.orders) + 1)
-            return dict(self.place(order_id, amount=amount, side=side, type=kind, price=price, symbol=symbol))
+            order = self.place(order_id, amount=amount, side=side, type=kind, price=price, symbol=symbol)
+            if self.fills_markets and kind == "market":
+                self.fill(order_id, amount)
+            return dict(order)
 
         return self._answer("create_order", arguments, accept)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
+from tradeguard.simulator import ReplayMarket
 from tradeguard.testing import ManualClock
 
 Script = Mapping[int, Callable[[Any], object]]
@@ -138,3 +139,17 @@ def run(
     finally:
         log.told.append("over")
     return log
+
+
+def path_of(*prices: float, history: int = 6, symbol: str = "ETH/BTC") -> ReplayMarket:
+    """A market that stands at the first price, and then goes to each of them within a second.
+
+    The bars that a run with `history=3` sees are 1 to 3 before the start; bar 4 closes at the first price.
+    """
+    closes = [*[prices[0]] * history, *prices]
+    opens = [closes[0], *closes[:-1]]
+    rows = [
+        [number * 1000, start, max(start, end), min(start, end), end, 500.0]
+        for number, (start, end) in enumerate(zip(opens, closes, strict=True))
+    ]
+    return ReplayMarket(rows, symbol, history=history)

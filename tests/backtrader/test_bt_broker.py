@@ -223,9 +223,7 @@ def test_too_little_cash_is_margin(trade: Any) -> None:
         ({"size": 0.0015}, "cost"),
         ({"size": 1e6}, "above the most"),
         ({"size": 1, "exectype": Limit, "price": 1e-9}, "no price"),
-        ({"size": 1, "exectype": bt.Order.Close}, "Close"),
-        ({"size": 1, "exectype": bt.Order.StopTrail, "trailamount": 0.1, "price": 0.05}, "StopTrail"),
-        ({"size": 1, "transmit": False}, "brackets"),
+        ({"size": 1, "exectype": bt.Order.StopTrail, "price": 0.05}, "trailamount"),
     ],
 )
 def test_what_the_exchange_cannot_do_is_rejected_before_any_request(
@@ -235,19 +233,6 @@ def test_what_the_exchange_cannot_do_is_rejected_before_any_request(
     assert states(log) == ["Rejected"]
     assert reason in log.clones[-1].info["reason"]
     assert [request for request in simulated.requests if request.method == "POST"] == []
-
-
-def test_brackets_and_groups_are_rejected_before_any_request(trade: Any) -> None:
-    def bracket(strategy: Any) -> None:
-        strategy.buy_bracket(size=1, price=0.04, stopprice=0.03, limitprice=0.06)
-
-    def group(strategy: Any) -> None:
-        first = strategy.buy(size=1, exectype=Limit, price=0.04)
-        strategy.buy(size=1, exectype=Limit, price=0.041, oco=first)
-
-    log, simulated = trade({5: bracket, 6: group})
-    assert states(log).count("Rejected") == 4
-    assert len(simulated.orders()) == 1
 
 
 def test_a_size_that_the_market_does_not_know_is_rounded_down_and_said_so(trade: Any) -> None:

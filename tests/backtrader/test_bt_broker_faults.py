@@ -97,6 +97,37 @@ def test_in_every_storm_belief_and_book_agree(
     assert len(log.bars) == 163
 
 
+class Bracketing:
+    """Always in a bracket whose exits are near."""
+
+    def __init__(self) -> None:
+        self.bracket: list[Any] = []
+
+    def __call__(self, strategy: Any) -> None:
+        number, close = len(strategy.log.bars), strategy.data.close[0]
+        if not 5 <= number <= 130 or any(order.alive() for order in self.bracket):
+            return
+        self.bracket = strategy.buy_bracket(
+            size=0.05, price=close * 1.0001, stopprice=close * 0.9998, limitprice=close * 1.0003
+        )
+
+
+@pytest.mark.parametrize(("profile", "seed"), [("calm", 1), ("stormy", 2), ("hostile", 3)])
+def test_in_every_storm_brackets_sell_what_they_bought_and_no_more(
+    simulate: Simulate, guarded: Simulate, store_of: Stores, profile: str, seed: int
+) -> None:
+    simulated = simulate(
+        seed=seed, faults=FaultPlan.profile(profile, seed=seed), balances={"BTC": 1}, visibility_lag=0.2
+    )
+    exchange = guarded(simulated, visibility_lag=0.3, order_expiry=2.0)
+    store = store_of(exchange)
+    log = run(store, each=Bracketing(), trading=True, history=3, bars=160)
+    check_notifications(log)
+    check_belief(log, store, simulated, exchange)
+    assert len([clone for clone in log.clones if clone.getstatusname() == "Completed"]) >= 4
+    assert not any(clone.getstatusname() in ("Rejected", "Margin") for clone in log.clones)
+
+
 def test_an_outage_while_orders_are_on_their_way_loses_and_doubles_none(
     simulate: Simulate, guarded: Simulate, store_of: Stores, clock: EventClock
 ) -> None:

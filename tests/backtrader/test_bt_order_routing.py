@@ -12,7 +12,14 @@ import pytest
 from bt_exchange import ScriptedExchange
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.order_routing import RefusedError, dust_of, route, symbol_of, valid_until_ms
+from tradeguard_backtrader.order_routing import (
+    RefusedError,
+    dust_of,
+    is_native,
+    route,
+    symbol_of,
+    valid_until_ms,
+)
 
 DATA = SimpleNamespace(
     close=[0.05],
@@ -67,6 +74,32 @@ def test_a_stop_is_named_as_the_exchange_names_it_or_refused(
         assert route(stop, "ETH/BTC", exchange, {}).params == params
 
 
+def test_what_is_awaited_here_is_sent_without_its_price(exchange: ScriptedExchange) -> None:
+    stop = route(order(price=0.06, exectype=bt.Order.Stop), "ETH/BTC", exchange, {}, triggered=True)
+    assert (stop.type, stop.price, stop.params) == ("market", None, {})
+    close = route(order(exectype=bt.Order.Close), "ETH/BTC", exchange, {}, triggered=True, size=0.25)
+    assert (close.type, close.amount) == ("market", 0.25)
+    trail = order(price=0.06, pricelimit=0.061, exectype=bt.Order.StopTrailLimit, trailamount=0.01)
+    limited = route(trail, "ETH/BTC", exchange, {}, triggered=True)
+    assert (limited.type, limited.price) == ("limit", trail.created.pricelimit)
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_features"),
+    [
+        ("Market", (True, True)), ("Limit", (True, True)), ("Stop", (True, False)), ("StopLimit", (True, False)),
+        ("StopTrail", (False, False)), ("StopTrailLimit", (False, False)), ("Close", (False, False)),
+    ],
+)  # fmt: skip
+def test_the_exchange_holds_what_its_features_say_and_the_broker_the_rest(
+    exchange: ScriptedExchange, kind: str, by_features: tuple[bool, bool]
+) -> None:
+    chosen = order(exectype=bt.Order.ExecType(kind), trailamount=0.01)
+    assert is_native(chosen, "ETH/BTC", exchange) is by_features[0]
+    exchange.feature_value = lambda *_: None  # type: ignore[method-assign]
+    assert is_native(chosen, "ETH/BTC", exchange) is by_features[1]
+
+
 def test_where_a_market_buy_spends_an_amount_the_last_close_sizes_it(exchange: ScriptedExchange) -> None:
     exchange.options["createMarketBuyOrderRequiresPrice"] = True
     assert route(order(), "ETH/BTC", exchange, {}).price == 0.05
@@ -81,10 +114,8 @@ def test_where_a_market_buy_spends_an_amount_the_last_close_sizes_it(exchange: S
         ({"size": 2000.0}, "above the most"),
         ({"exectype": bt.Order.Limit, "price": 1e-9}, "no price"),
         ({"exectype": bt.Order.Limit, "price": -1.0}, "no price"),
-        ({"exectype": bt.Order.Close}, "Close"),
-        ({"exectype": bt.Order.StopTrail}, "StopTrail"),
-        ({"transmit": False}, "brackets"),
-        ({"oco": object()}, "one-cancels-other"),
+        ({"exectype": bt.Order.Historical}, "Historical"),
+        ({"exectype": bt.Order.StopTrail}, "trailamount"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(

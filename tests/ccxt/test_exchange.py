@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,21 @@ def test_options_of_repetition_leave_the_request_as_ccxt_takes_them_out(
     assert ask(given | {name: 5}, "ticker/24hr", name, 0)[1] == given
     assert ask([given], "ticker/24hr", "maxRetriesOnFailure", 0) == [0, [given]]
     assert ask({"recvWindow": 7}, "fetchOrder", "recvWindow", 5) == [7, {}]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "form"), [("binance", r"[0-9a-f]{32}"), ("gate", r"t-[0-9a-f]{26}"), ("bithumb", None)]
+)
+def test_a_fresh_client_order_id_has_the_exchanges_format(exchange: str, form: str | None) -> None:
+    """None where the exchange is not known to take one."""
+    made: Any = GuardedExchange(exchange)
+    made.set_markets([{"id": "ETHBTC", "symbol": "ETH/BTC", "base": "ETH", "quote": "BTC", "spot": True}])
+    identifier = made.fresh_client_order_id("ETH/BTC")
+    if form is None:
+        assert identifier is None
+    else:
+        assert re.fullmatch(form, identifier)
+        assert made.fresh_client_order_id("ETH/BTC", "market") != identifier
 
 
 def test_an_unknown_exchange_is_named_with_those_that_come_close() -> None:
