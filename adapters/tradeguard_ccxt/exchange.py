@@ -16,7 +16,7 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.orders import declare
 from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
-from tradeguard_ccxt.calls import run
+from tradeguard_ccxt.calls import counted, run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, socket_methods, whereabouts
 from tradeguard_ccxt.config import GuardConfig
@@ -262,7 +262,7 @@ def _bare(target: type, generated: bool) -> Any:
     return object.__new__(cls)
 
 
-_RUNNERS: dict[str, Runner] = {
+_PROTOCOLS: dict[str, Runner] = {
     "cancel_all_orders": cancel_all_orders,
     "cancel_order": cancel_order,
     "cancel_orders": cancel_orders,
@@ -278,6 +278,7 @@ _RUNNERS: dict[str, Runner] = {
     "fetch_markets": fetch_what_rarely_changes,
     "load_markets": load_markets,
 }
+_RUNNERS = {name: counted(flow) for name, flow in _PROTOCOLS.items()}
 """The flows of those methods that have a protocol of their own."""
 
 
@@ -291,9 +292,11 @@ def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
         return cast("type[GuardedExchange]", base)
     mixin, facade = _front(base)
-    namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
+    namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, counted(run))
     if issubclass(mixin, ProMixin):
-        namespace |= socket_methods(base, watch, unwatch, _RUNNERS, run, over_socket)
+        namespace |= socket_methods(
+            base, counted(watch), counted(unwatch), _RUNNERS, counted(run), over_socket
+        )
     namespace |= {"__doc__": base.__doc__, **whereabouts(base, facade._ccxt_module)}
     return type(base.__name__, (mixin, facade, base), namespace)
 
