@@ -83,12 +83,16 @@ class GuardedExchange:
     def __init__(
         self,
         exchange: Any = None,
-        config: Mapping[str, Any] | None = None,
-        *,
+        config: Any = None,
+        *args: Any,
         guard: GuardConfig | None = None,
+        **kwargs: Any,
     ) -> None:
-        # `GuardedExchange("binance", {...})`, `binance({...})` and `binance(config={...})` all end here.
-        given = config if exchange is None or isinstance(exchange, str | type) else exchange
+        # `GuardedExchange("binance", {...})`, `binance({...})` and `binance(config={...})` all end here; what the
+        # constructor of a user's class takes besides goes on to it.
+        given = config
+        if exchange is not None and not isinstance(exchange, str | type):
+            given, args = exchange, args if config is None else (config, *args)
         settings = dict(given or {})
         configured = settings.pop("guard", None)
         chosen = configured if guard is None else guard
@@ -98,7 +102,7 @@ class GuardedExchange:
                 f"guard must be a GuardConfig, not {chosen!r}", field="guard", value=chosen
             )
         self._guard_by(type(self).__name__, chosen)
-        super().__init__(settings)  # type: ignore[call-arg]
+        super().__init__(settings, *args, **kwargs)  # type: ignore[call-arg]
         guard_of_this = parts_of(self).guard
         guard_of_this.exchange_id = str(getattr(self, "id", guard_of_this.exchange_id))
 
