@@ -6,7 +6,7 @@ function need not pass it on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, final
@@ -98,7 +98,7 @@ def deadline(seconds: float, clock: Clock | None = None) -> _Scope:
 
 
 @contextmanager
-def lifted() -> Iterator[None]:
+def lifted() -> Generator[None]:
     """Lift the enclosing deadlines within the block, for what has to be found out however late it is."""
     outer = _current.get()
     _current.set(None)

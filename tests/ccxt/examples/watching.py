@@ -11,7 +11,7 @@ symbol = "ETH/BTC"
 
 
 async def watch(exchange: ccxt.Exchange, method: str, *args: Any, times: int, errors: list[str]) -> list[Any]:
-    seen = []
+    seen: list[Any] = []
     while len(seen) < times:
         try:
             result = await getattr(exchange, method)(*args)
