@@ -6,7 +6,8 @@ function need not pass it on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, final
 
@@ -14,7 +15,7 @@ from tradeguard.bounds import require_number
 from tradeguard.clock import SYSTEM_CLOCK, Clock
 from tradeguard.exceptions import CallTimeoutError
 
-__all__ = ["Deadline", "bounded", "current_deadline", "deadline", "deadline_error"]
+__all__ = ["Deadline", "bounded", "current_deadline", "deadline", "deadline_error", "lifted"]
 
 
 @final
@@ -94,6 +95,17 @@ def deadline(seconds: float, clock: Clock | None = None) -> _Scope:
     """
     require_number("seconds", seconds, minimum=0)
     return _Scope(seconds, SYSTEM_CLOCK if clock is None else clock)
+
+
+@contextmanager
+def lifted() -> Generator[None]:
+    """Lift the enclosing deadlines within the block, for what has to be found out however late it is."""
+    outer = _current.get()
+    _current.set(None)
+    try:
+        yield
+    finally:
+        _current.set(outer)
 
 
 def bounded(seconds: float) -> float:

@@ -9,6 +9,7 @@ import ccxt
 
 from tradeguard.error_monitor import ErrorSeverity
 from tradeguard.redaction import redact
+from tradeguard_ccxt.classes import Runner
 from tradeguard_ccxt.errors import OutcomeUnknownError, guarded_error, redact_chain
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Kind, Operation, entered_on
@@ -17,7 +18,7 @@ from tradeguard_ccxt.stale import StaleDict, StaleList
 from tradeguard_ccxt.verdicts import outcome_is_known
 from tradeguard_ccxt.wire import ORDER_WIRE, Wire
 
-__all__ = ["count_call", "failed_call", "run"]
+__all__ = ["counted", "failed_call", "run"]
 
 _OF_MANY = frozenset({"fetch_bids_asks", "fetch_last_prices", "fetch_tickers"})
 
@@ -32,7 +33,6 @@ async def run(
 ) -> Any:
     """Run an outermost unified call; of the writes, those that have no protocol of their own."""
     guard = parts_of(exchange).guard
-    count_call(exchange, "calls")
     wire = Wire() if operation.kind is Kind.WRITE else None
     token = ORDER_WIRE.set(wire)
     try:
@@ -61,11 +61,29 @@ async def run(
     return result
 
 
-def count_call(exchange: Any, name: str) -> None:
-    """Count a call under `name`, unless another one that is counted is around it."""
-    entered = entered_on(exchange)
-    if entered is None or not entered.is_nested:
-        parts_of(exchange).guard.tally.add(name)
+def counted(flow: Runner) -> Runner:
+    """Return a flow that counts the call, and as a failure if its caller gets an error; not within a counted one."""
+
+    async def counting(
+        exchange: Any,
+        operation: Operation,
+        original: Callable[..., Any],
+        symbol: str | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        entered = entered_on(exchange)
+        if entered is not None and entered.is_nested:
+            return await flow(exchange, operation, original, symbol, args, kwargs)
+        tally = parts_of(exchange).guard.tally
+        tally.add("calls")
+        try:
+            return await flow(exchange, operation, original, symbol, args, kwargs)
+        except Exception:
+            tally.add("failures")
+            raise
+
+    return counting
 
 
 def failed_call(
@@ -81,7 +99,6 @@ def failed_call(
         wire: how far its writing request got; None for a call that may be repeated.
     """
     guard = parts_of(exchange).guard
-    count_call(exchange, "failures")
     context: dict[str, Any] = {
         "component": guard.component(operation.circuit),
         "exchange": guard.exchange_id,

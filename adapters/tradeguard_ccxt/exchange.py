@@ -16,7 +16,7 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.orders import declare
 from tradeguard_ccxt.async_mixin import AsyncMixin
 from tradeguard_ccxt.batches import create_orders
-from tradeguard_ccxt.calls import run
+from tradeguard_ccxt.calls import counted, run
 from tradeguard_ccxt.cancels import cancel_all_orders, cancel_order, cancel_orders
 from tradeguard_ccxt.classes import Runner, exchange_class, guarded_methods, socket_methods, whereabouts
 from tradeguard_ccxt.config import GuardConfig
@@ -83,12 +83,16 @@ class GuardedExchange:
     def __init__(
         self,
         exchange: Any = None,
-        config: Mapping[str, Any] | None = None,
-        *,
+        config: Any = None,
+        *args: Any,
         guard: GuardConfig | None = None,
+        **kwargs: Any,
     ) -> None:
-        # `GuardedExchange("binance", {...})`, `binance({...})` and `binance(config={...})` all end here.
-        given = config if exchange is None or isinstance(exchange, str | type) else exchange
+        # `GuardedExchange("binance", {...})`, `binance({...})` and `binance(config={...})` all end here; what the
+        # constructor of a user's class takes besides goes on to it.
+        given = config
+        if exchange is not None and not isinstance(exchange, str | type):
+            given, args = exchange, args if config is None else (config, *args)
         settings = dict(given or {})
         configured = settings.pop("guard", None)
         chosen = configured if guard is None else guard
@@ -98,7 +102,7 @@ class GuardedExchange:
                 f"guard must be a GuardConfig, not {chosen!r}", field="guard", value=chosen
             )
         self._guard_by(type(self).__name__, chosen)
-        super().__init__(settings)  # type: ignore[call-arg]
+        super().__init__(settings, *args, **kwargs)  # type: ignore[call-arg]
         guard_of_this = parts_of(self).guard
         guard_of_this.exchange_id = str(getattr(self, "id", guard_of_this.exchange_id))
 
@@ -275,7 +279,7 @@ def _bare(target: type, generated: bool) -> Any:
     return object.__new__(cls)
 
 
-_RUNNERS: dict[str, Runner] = {
+_PROTOCOLS: dict[str, Runner] = {
     "cancel_all_orders": cancel_all_orders,
     "cancel_order": cancel_order,
     "cancel_orders": cancel_orders,
@@ -291,6 +295,7 @@ _RUNNERS: dict[str, Runner] = {
     "fetch_markets": fetch_what_rarely_changes,
     "load_markets": load_markets,
 }
+_RUNNERS = {name: counted(flow) for name, flow in _PROTOCOLS.items()}
 """The flows of those methods that have a protocol of their own."""
 
 
@@ -304,9 +309,11 @@ def _guarded_class(base: Any) -> type[GuardedExchange]:
     if issubclass(base, GuardedExchange):
         return cast("type[GuardedExchange]", base)
     mixin, facade = _front(base)
-    namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, run)
+    namespace: dict[str, Any] = guarded_methods(base, _RUNNERS, counted(run))
     if issubclass(mixin, ProMixin):
-        namespace |= socket_methods(base, watch, unwatch, _RUNNERS, run, over_socket)
+        namespace |= socket_methods(
+            base, counted(watch), counted(unwatch), _RUNNERS, counted(run), over_socket
+        )
     namespace |= {"__doc__": base.__doc__, **whereabouts(base, facade._ccxt_module)}
     return type(base.__name__, (mixin, facade, base), namespace)
 

@@ -17,7 +17,7 @@ from tradeguard.orders import (
     steady_time,
     submit,
 )
-from tradeguard_ccxt.calls import count_call, failed_call, run
+from tradeguard_ccxt.calls import failed_call, run
 from tradeguard_ccxt.flavours import Flavour, answer_of
 from tradeguard_ccxt.gateway import gateway_of
 from tradeguard_ccxt.operations import Operation, entered_on
@@ -112,7 +112,6 @@ async def placed_by(
     placing: Coroutine[Any, Any, Any], exchange: Any, operation: Operation, symbol: str | None
 ) -> Any:
     """Return what a flow of the order protocol returns; its error leaves as that of a guarded call."""
-    count_call(exchange, "calls")
     try:
         return await placing
     except Exception as error:

@@ -11,7 +11,7 @@ from typing import Any
 import ccxt
 
 from tradeguard.error_monitor import ErrorSeverity
-from tradeguard_ccxt.calls import count_call, failed_call, run
+from tradeguard_ccxt.calls import failed_call, run
 from tradeguard_ccxt.flavours import answer_of
 from tradeguard_ccxt.operations import Circuit, Operation
 from tradeguard_ccxt.parts import parts_of, streams_of
@@ -43,7 +43,6 @@ async def watch(
         ccxt.BaseError: the exchange refused the subscription.
     """
     guard, streams = parts_of(exchange).guard, streams_of(exchange)
-    count_call(exchange, "calls")
     arguments = dict(_signature(original).bind(exchange, *args, **kwargs).arguments)
     arguments.pop("self", None)
     stream = streams.stream(operation.name, STREAM_KINDS[operation.name], arguments)

@@ -33,6 +33,7 @@ def test_a_cancel_survives_a_fault_before_and_after_it_took_effect(
     assert cancelled["status"] == "canceled"
     [order] = server.orders()
     assert order.status == "CANCELED"
+    assert exchange.guard_statistics()["failures"] == 0  # nobody was told of one
 
 
 def test_a_cancel_that_finds_the_order_filled_says_so_and_invents_nothing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ MODULES: dict[str, tuple[Any, Any]] = {
     "sync": (ccxt, tradeguard_ccxt),
     "async": (ccxt.async_support, tradeguard_ccxt.async_support),
 }
-DIALECTS = ["binance"]  # those that the simulator speaks, by their ccxt ids
+DIALECTS = ["binance", "kraken"]  # those that the simulator speaks, by their ccxt ids
 BEYOND = frozenset(
     {"load_markets", "load_markets_and_sign_in", "load_leverage_brackets"}
 )  # kept by the instance
@@ -51,6 +51,7 @@ LASTING: dict[str, dict[str, Any]] = {  # the data themselves are at fault, for 
 }
 OF_ORDERS = {FaultKind.LATE_ACCEPTANCE, FaultKind.LOOKUP_GAP}  # in the fault matrix of orders
 TRUTH = {  # what an answer says of the fault itself
+    ("clock skew", "fetch_status"),  # kraken stamps it
     ("clock skew", "fetch_time"),
     ("clock skew", "load_time_difference"),
     ("maintenance", "fetch_status"),
@@ -74,8 +75,19 @@ class Exchanges(NamedTuple):
 
 
 @pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(clock: ManualClock, dialect: str) -> Iterator[SimulatedExchange]:
+    with SimulatedExchange(seed=1, clock=clock, dialect=dialect) as exchange:
+        yield exchange
+
+
+@pytest.fixture
 async def exchanges(
-    request: pytest.FixtureRequest,
+    dialect: str,
     flavour: str,
     server: SimulatedExchange,
     clock: ManualClock,
@@ -89,8 +101,8 @@ async def exchanges(
     guard = GuardConfig(
         clock=clock, journal=tmp_path / "s.db", fallback=False, maintenance_pause=2.0, retry=retry
     )
-    plain = getattr(plain_module, request.param)(config)
-    guarded = getattr(guarded_module, request.param)({**config, "guard": guard})
+    plain = getattr(plain_module, dialect)(config)
+    guarded = getattr(guarded_module, dialect)({**config, "guard": guard})
     for exchange in (plain, guarded):
         await answer(exchange.load_markets())
     order = await answer(guarded.create_order("ETH/BTC", "limit", "buy", 1, 0.03))
@@ -157,7 +169,7 @@ async def test_a_fault_that_passes_changes_no_result(
 ) -> None:
     names = await answered(exchanges)
     if fault == "hung":
-        exchanges.guarded.timeout = 250
+        exchanges.guarded.timeout = 150
     for name in names:
         if (fault, name) in TRUTH:
             continue

@@ -54,6 +54,25 @@ def test_a_users_subclass_keeps_its_own_behaviour_and_is_guarded(
     made.close()  # type: ignore[attr-defined]
 
 
+class Named(ccxt.binance):  # type: ignore[misc]
+    """A user's subclass whose constructor takes more than ccxt's."""
+
+    def __init__(self, config: Any, desk: str = "", *, limit: int = 0) -> None:
+        super().__init__(config)
+        self.desk, self.limit = desk, limit
+
+
+def test_what_else_a_users_constructor_takes_it_takes_guarded_too() -> None:
+    guarded: Any = GuardedExchange.of(Named)
+    config = {"apiKey": "k" * 8}
+    for made in (
+        guarded(config, "north", limit=3),
+        guarded(config, desk="north", limit=3),
+        GuardedExchange(Named, config, "north", limit=3, guard=GuardConfig()),
+    ):
+        assert (made.apiKey, made.desk, made.limit) == ("k" * 8, "north", 3)
+
+
 def test_the_guard_may_come_with_the_configuration(server: SimulatedExchange) -> None:
     config = GuardConfig(deadline=7.0)
     for exchange in (

@@ -13,6 +13,7 @@ import ccxt
 import pytest
 import requests
 
+from tradeguard import deadline
 from tradeguard.orders import DuplicateIntentError, IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
 from tradeguard.testing import ManualClock
@@ -25,6 +26,7 @@ from tradeguard_ccxt import (
     async_support,
 )
 from tradeguard_ccxt.facts import CAUTIOUS
+from tradeguard_ccxt.flavours import answer_of
 
 ORDER = ("ETH/BTC", "limit", "buy", 1, 0.03)
 PATH = "/api/v3/order"
@@ -32,6 +34,25 @@ PATH = "/api/v3/order"
 
 def fault(server: SimulatedExchange, **settings: Any) -> None:
     server.faults.add(Fault(**settings))
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("flavour", ["sync", "pro"])
+async def test_a_deadline_that_passes_after_the_send_leaves_no_order_in_doubt(
+    server: SimulatedExchange, guarded: Any, guarded_pro: Any, clock: ManualClock, flavour: str, phase: str
+) -> None:
+    exchange = guarded() if flavour == "sync" else guarded_pro()
+    await answer_of(exchange.load_markets())
+    fault(server, kind="dropped", on="create", phase=phase)
+    fault(server, kind="server_error", on="lookup", status=503, times=3)  # so that the deadline passes
+    with deadline(0.5, clock=clock):
+        try:
+            order = await answer_of(exchange.create_order(*ORDER))
+        except OrderAbsentError:
+            assert server.orders() == []
+        else:
+            assert [order["id"]] == [placed.order_id for placed in server.orders()]
+    assert exchange.orders_in_doubt() == []
 
 
 # -- what was sent, and what else was asked -------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tradeguard.clock import Clock
+from tradeguard.deadlines import lifted
 from tradeguard.orders.errors import JournalConflictError
 from tradeguard.orders.intent import IntentStatus, OrderIntent
 from tradeguard.orders.journal import OrderJournal
@@ -145,7 +146,8 @@ def drive(steps: Steps, gateway: Gateway, journal: JournalWriter, clock: Clock) 
                 outcome = gateway.send(effect.intent, effect.sign_by)
                 _tell(effect.intent, outcome)
             case LookUp():
-                outcome = gateway.look_up(effect.intent, effect.thorough)
+                with lifted():  # a deadline that has passed must not leave the order in doubt
+                    outcome = gateway.look_up(effect.intent, effect.thorough)
                 _tell(effect.intent, outcome)
             case Wait():
                 clock.sleep(effect.seconds)
@@ -174,7 +176,8 @@ async def drive_async(
                 outcome = await gateway.send(effect.intent, effect.sign_by)
                 _tell(effect.intent, outcome)
             case LookUp():
-                outcome = await gateway.look_up(effect.intent, effect.thorough)
+                with lifted():
+                    outcome = await gateway.look_up(effect.intent, effect.thorough)
                 _tell(effect.intent, outcome)
             case Wait():
                 await clock.sleep_async(effect.seconds)
