@@ -53,7 +53,24 @@ from ccxt.async_support import base as base
 from ccxt.async_support import decimal_to_precision as decimal_to_precision
 from ccxt.async_support import error_hierarchy as error_hierarchy
 from ccxt.async_support import errors as errors
+from tradeguard_ccxt.config import DEFAULT_MAX_AGE as DEFAULT_MAX_AGE
+from tradeguard_ccxt.config import GuardConfig as GuardConfig
+from tradeguard_ccxt.errors import CallTimeoutError as CallTimeoutError
+from tradeguard_ccxt.errors import CircuitOpenError as CircuitOpenError
+from tradeguard_ccxt.errors import GuardedError as GuardedError
+from tradeguard_ccxt.errors import OrderAbsentError as OrderAbsentError
+from tradeguard_ccxt.errors import OrderUnknownError as OrderUnknownError
+from tradeguard_ccxt.errors import OutcomeUnknownError as OutcomeUnknownError
+from tradeguard_ccxt.errors import TradingRestrictedError as TradingRestrictedError
 from tradeguard_ccxt.exchange import AsyncGuardedExchange as GuardedExchange
+from tradeguard_ccxt.polled import PolledDict as PolledDict
+from tradeguard_ccxt.polled import PolledList as PolledList
+from tradeguard_ccxt.polled import PolledResult as PolledResult
+from tradeguard_ccxt.stale import StaleDict as StaleDict
+from tradeguard_ccxt.stale import StaleList as StaleList
+from tradeguard_ccxt.stale import StaleResult as StaleResult
+from tradeguard_ccxt.stream import StreamGap as StreamGap
+from tradeguard_ccxt.stream_kinds import DEFAULT_SILENCE as DEFAULT_SILENCE
 from tradeguard_ccxt.exchange import AsyncGuardedExchange as _Facade
 from tradeguard_ccxt.async_mixin import AsyncMixin as _Mixin
 

@@ -86,6 +86,14 @@ def test_the_flavours_of_the_mirror_are_its_own() -> None:
     )  # else submodules of ccxt's would be imported under it
 
 
+def test_what_the_guard_adds_is_in_each_of_the_three(pair: Pair) -> None:
+    """A script that swapped its import line finds `ccxt.OrderUnknownError` in whatever flavour it uses."""
+    added = set(tradeguard_ccxt.__all__) - set(dir(ccxt)) - {"GuardedExchange"}
+    assert {"GuardConfig", "OrderUnknownError", "StaleResult"} <= added
+    for name in sorted(added):
+        assert getattr(pair.guarded, name) is getattr(tradeguard_ccxt, name), name
+
+
 def test_the_errors_of_ccxt_are_in_the_room_of_that_name() -> None:
     for name in ccxt.errors.__all__:
         assert getattr(tradeguard_ccxt.errors, name) is getattr(ccxt, name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tradeguard.deadlines import bounded, current_deadline, deadline, deadline_error
+from tradeguard.deadlines import bounded, current_deadline, deadline, deadline_error, lifted
 from tradeguard.exceptions import CallTimeoutError, ConfigurationException
 from tradeguard.testing import ManualClock
 
@@ -91,3 +91,12 @@ def test_the_error_says_that_nothing_was_begun() -> None:
     assert str(error) == "fetch was not begun: the deadline of 2.5 s has passed"
     assert error.context["timeout"] == 2.5
     assert error.still_running is False
+
+
+def test_what_must_be_found_out_is_not_bound_and_what_follows_is_again() -> None:
+    with deadline(0.0):
+        with lifted():
+            assert current_deadline() is None
+        bound = current_deadline()
+        assert bound is not None
+        assert bound.remaining() == 0.0
