@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,7 +37,7 @@ def run_now(flow: Coroutine[Any, Any, T]) -> T:
 
 async def answer_of(result: Any) -> Any:
     """Return the answer of a call of ccxt: an asynchronous exchange gives an awaitable."""
-    return await result if inspect.isawaitable(result) else result
+    return await result if hasattr(result, "__await__") else result
 
 
 class Flavour(Protocol):
