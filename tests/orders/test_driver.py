@@ -110,6 +110,28 @@ def test_a_recovery_says_nothing_of_an_order_that_its_owner_has_sent_again() -> 
     assert resolution.intent == again
 
 
+@pytest.mark.parametrize(
+    "fails",
+    [
+        {"update": JournalError("disk full")},
+        {"update": JournalConflictError("changed"), "get": JournalError("disk full")},
+        {"update": JournalConflictError("changed")},
+    ],
+)
+def test_an_absence_that_cannot_be_written_down_is_not_told(fails: dict[str, Exception]) -> None:
+    """Its owner may still be at it, and what is not in the journal does not keep it from sending."""
+    journal, unrecorded = Memory(), []
+    sent = new_intent(status=IntentStatus.SENT, attempts=1, accept_until=0.0)
+    journal.add(sent)
+    journal.fails = fails
+    clock = ManualClock(epoch=1000.0)
+    exchange = Exchange(SendOutcome(verdict=Verdict.AMBIGUOUS), LookUpOutcome(absent=True))
+    writer = JournalWriter(journal, lambda intent, error: unrecorded.append((intent.status, error)))
+    resolution = drive(resolve(sent, POLICY, clock.time), exchange, writer, clock)
+    assert resolution.intent == sent
+    assert [status for status, _ in unrecorded] == [IntentStatus.ABSENT]
+
+
 def test_steady_time_goes_on_evenly_when_the_clock_is_set() -> None:
     clock = ManualClock()
     now = steady_time(clock)
