@@ -449,3 +449,12 @@ def test_a_release_changes_the_state_only_where_the_hold_was_another() -> None:
         (3.0, OPEN, "forced"),
         (14.0, HALF_OPEN, "the recovery time is over"),
     ]
+
+
+def test_a_slow_trial_reopens_it_and_says_why() -> None:
+    slow = {"slow_call_duration": 1.0, "slow_call_rate_threshold": 0.5, "window_calls": 4, "minimum_calls": 4}
+    subject = opened(0.0, **slow)
+    subject.settle(10.0)
+    succeed(subject, 10.5, slow=True)
+    last = subject.transitions[-1]
+    assert (last.at, last.new_state, last.reason) == (10.5, OPEN, "a trial was slow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time as system_time
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard.serialization import text_of, to_jsonable, utc_text
+from tradeguard.serialization import _DEEPEST, text_of, to_jsonable, utc_text
 
 
 class Side(Enum):
@@ -128,3 +129,31 @@ def test_a_moment_is_written_to_the_second_in_utc(moment: datetime | float) -> N
 def test_a_text_of_just_the_longest_length_is_whole() -> None:
     assert text_of("x" * 2000) == "x" * 2000
     assert text_of("x" * 2001) == "x" * 2000 + "…"
+
+
+def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    system_time.tzset()
+    try:
+        assert utc_text(0.0) == "1970-01-01T00:00:00Z"
+        assert (
+            utc_text(datetime(2024, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))) == "2024-01-01T10:00:00Z"
+        )
+    finally:
+        monkeypatch.undo()
+        system_time.tzset()
+
+
+def test_a_set_is_a_list_in_the_order_of_its_texts() -> None:
+    assert to_jsonable({9, 10, 100, "a"}) == [10, 100, 9, "a"]
+    assert to_jsonable([9, 10, 1]) == [9, 10, 1]
+
+
+def test_what_is_nested_too_deeply_ends_in_a_word_that_says_so() -> None:
+    nested: list[Any] = []
+    for _ in range(_DEEPEST):
+        nested = [nested]
+    told = to_jsonable(nested)
+    for _ in range(_DEEPEST):
+        [told] = told
+    assert told == "<nested too deeply>"
