@@ -48,7 +48,6 @@ class OrderTicket:
         facts: what is known of the exchange for an order of this kind.
         policy: the bounds of its submission.
         amount: the amount as the exchange will round it, or None.
-        amount_sent: the amount as the caller gave it.
         is_callers_id: the client order id is the caller's own, who may have used it before.
         validity: seconds from the send to the deadline, where the exchange is given one.
     """
@@ -58,7 +57,6 @@ class OrderTicket:
     facts: ExchangeFacts
     policy: SubmissionPolicy
     amount: float | None
-    amount_sent: float | None = None
     is_callers_id: bool = False
     validity: float = 0.0
 
@@ -167,7 +165,6 @@ class TicketOffice:
             facts=facts,
             policy=self._policy(facts, expiry),
             amount=self._rounded(market["symbol"], amount_wanted),
-            amount_sent=amount_wanted,
             is_callers_id=caller_id is not None,
             validity=validity,
         )
