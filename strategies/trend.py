@@ -6,7 +6,9 @@
 The long bars say where the market goes, the short ones when to enter. As soon as the entry is filled, a stop order
 goes to the exchange, where it protects the position even if this process dies. A spot exchange locks the coins that
 a sell order offers, so the target cannot rest beside the stop: the strategy watches it, takes the stop back, and
-sells when that is confirmed. The command line is that of `sma_cross.py`.
+sells when that is confirmed. With `--brackets` the broker does all of that: it holds the stop here, which then
+protects only while this process runs, and the target rests at the exchange. The command line is that of
+`sma_cross.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Trend(Observed, bt.Strategy):
         stake: how much to buy, in base currency.
         stop: how far below the entry the stop is (0.01 is 1 %).
         target: how far above the entry the position is sold.
-        brackets: leave stop and target to the broker, where it holds brackets (Backtrader's own one does).
+        brackets: send the entry with its stop and its target as one bracket, and leave the rest to the broker.
         observer: called with what happens.
     """
 
@@ -169,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fast", type=int, default=5, help="short bars of the average to cross")
     parser.add_argument("--slow", type=int, default=5, help="long bars of the average that tells the trend")
     parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy")
+    parser.add_argument("--brackets", action="store_true", help="leave stop and target to the broker")
     options = parser.parse_args(arguments)
     timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
     with connect(options) as exchange:
@@ -183,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 fast=options.fast,
                 slow=options.slow,
                 stake=options.stake,
+                brackets=options.brackets,
                 observer=print_event,
             )
         except KeyboardInterrupt:

@@ -39,7 +39,7 @@ def load_methods(
         self._status_before_outage = None
         name = f"{base.__name__}.{self._name or self._dataname}"
         loading = Guard(f"{name}.load", retry=retry, breaker=breaker, fallback=fallback, monitor=monitor)
-        self._guarded_load = loading.call
+        self._guarded_load = loading(base_load)
         try:
             Guard(f"{name}.start", retry=retry, monitor=monitor).call(base.start, self)
         except Exception as error:
@@ -47,7 +47,7 @@ def load_methods(
 
     def _load(self: Any) -> bool | None:
         try:
-            loaded: bool | None = self._guarded_load(base_load, self)
+            loaded: bool | None = self._guarded_load(self)
         except Exception as error:
             if not self.islive() or not any(data is self for data in self._env.datas):
                 raise _failed(base, "failed", error) from error

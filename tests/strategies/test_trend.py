@@ -53,6 +53,26 @@ def test_a_storm_costs_no_order_and_no_position_is_left_without_a_stop(tmp_path:
         assert not strategy.is_invested() or strategy.stop_order or strategy.exit or strategy.wants_out
 
 
+@pytest.mark.parametrize("faults", [None, FaultPlan.profile("hostile", seed=7)], ids=["calm", "hostile"])
+def test_live_brackets_end_in_one_exit_each(tmp_path: Path, faults: FaultPlan | None) -> None:
+    told = Told()
+    with exchange_of(tmp_path, seed=3, faults=faults) as (exchange, simulated, _store):
+        strategy = trend.run(exchange, **SETTINGS, bars=150, observer=told, brackets=True)
+        assert simulated.audit(exchange.order_journal.intents()).clean
+        orders = [(str(order.side), str(order.type), str(order.status)) for order in simulated.orders()]
+        bought, sold = (
+            sum(float(fill.quantity) for fill in simulated.trades() if str(fill.side.value).lower() == side)
+            for side in ("buy", "sell")
+        )
+    entries = orders.count(("buy", "market", "FILLED"))
+    exits = [order for order in orders if order[0] == "sell" and order[2] == "FILLED"]
+    assert entries == len(exits) == len(told.of("trade")) > 5
+    # the target rested at the exchange, and left the book when the stop, held here, or the strategy sold
+    assert orders[:3] == [("buy", "market", "FILLED"), ("sell", "limit", "CANCELED"), ("sell", "market", "FILLED")]
+    assert sold == pytest.approx(bought * 0.999)  # the fee was taken in coin
+    assert not strategy.is_invested()
+
+
 def test_no_entry_is_made_while_the_interlock_restricts_the_market(tmp_path: Path) -> None:
     told = Told()
     with exchange_of(tmp_path, seed=3) as (exchange, simulated, _store):
