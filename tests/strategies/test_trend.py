@@ -68,7 +68,11 @@ def test_live_brackets_end_in_one_exit_each(tmp_path: Path, faults: FaultPlan | 
     exits = [order for order in orders if order[0] == "sell" and order[2] == "FILLED"]
     assert entries == len(exits) == len(told.of("trade")) > 5
     # the target rested at the exchange, and left the book when the stop, held here, or the strategy sold
-    assert orders[:3] == [("buy", "market", "FILLED"), ("sell", "limit", "CANCELED"), ("sell", "market", "FILLED")]
+    assert orders[:3] == [
+        ("buy", "market", "FILLED"),
+        ("sell", "limit", "CANCELED"),
+        ("sell", "market", "FILLED"),
+    ]
     assert sold == pytest.approx(bought * 0.999)  # the fee was taken in coin
     assert not strategy.is_invested()
 
