@@ -270,6 +270,9 @@ def test_recording_does_not_wait_for_a_function_that_hangs_and_the_others_are_to
     assert entered.wait(PATIENCE)
     assert told.wait(PATIENCE)
     assert not desk.monitor.flush(0.0)
+    workers = [thread for thread in threading.enumerate() if thread.name == "tradeguard-alerts"]
+    assert workers
+    assert all(worker.daemon for worker in workers)  # none keeps the process from ending
     release.set()
     assert len(desk.alerts) == 1
 
@@ -291,7 +294,7 @@ def test_a_full_queue_drops_counts_and_logs_for_that_function_alone(caplog: pyte
     for component in "2345":
         desk.record(component=component)
     assert desk.monitor.get_error_statistics()["dropped_alerts"] == 2
-    assert [message.partition(" dropped, ")[2] for message in caplog.messages] == ["2 are waiting"] * 2
+    assert caplog.messages == [f"alert for {hang!r} dropped, 2 are waiting"] * 2
     release.set()
     assert desk.monitor.flush(PATIENCE)
     assert slow == ["1", "2", "3"]
@@ -302,7 +305,8 @@ def test_one_that_raises_is_counted_and_logged_without_secrets_and_the_others_ar
 ) -> None:
     monitor, told = ErrorMonitor(), list[Any]()
     monitor.configure_alerts(alert_cooldown=0)
-    monitor.add_alert_function(ScriptedCall(RuntimeError("token=abc"), SystemExit(3), None))
+    failing = ScriptedCall(RuntimeError("token=abc"), SystemExit(3), None)
+    monitor.add_alert_function(failing)
     monitor.add_alert_function(told.append)
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
@@ -310,7 +314,10 @@ def test_one_that_raises_is_counted_and_logged_without_secrets_and_the_others_ar
         assert monitor.flush(PATIENCE)
     assert len(told) == 3
     assert monitor.get_error_statistics()["failed_alerts"] == 2
-    assert "RuntimeError: token=***" in caplog.text
+    assert caplog.messages == [
+        f"alert function {failing!r} raised RuntimeError: token=***",
+        f"alert function {failing!r} raised SystemExit: 3",
+    ]
 
 
 def test_a_function_gets_its_alerts_in_order_and_a_dictionary_of_its_own(desk: Desk) -> None:
@@ -405,7 +412,7 @@ def test_a_monitor_with_nothing_to_send_is_flushed_at_once() -> None:
 
 
 def test_alerts_are_dropped_and_counted_where_no_thread_can_be_started(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -414,6 +421,7 @@ def test_alerts_are_dropped_and_counted_where_no_thread_can_be_started(
         patch.setattr(threading.Thread, "start", refuse)
         desk.record()
     assert desk.monitor.get_error_statistics()["dropped_alerts"] == 1
+    assert caplog.messages == [f"alert for {desk._alerts.append!r} dropped: can't start new thread"]
     desk.record(component="feed")
     assert desk.kinds == [("severity", "feed", "NetworkException")]
 

@@ -107,6 +107,29 @@ def test_minutes_are_those_of_the_trailing_hour_oldest_first() -> None:
     assert monitor.get_error_statistics()["by_minute"] == {"2024-01-01T12:02:00Z": 2}
 
 
+def test_a_whole_hour_of_minutes_is_told() -> None:
+    clock = ManualClock(epoch=NOON)
+    monitor = ErrorMonitor(clock=clock)
+    for _ in range(61):
+        record(monitor)
+        clock.advance(60.0)
+    clock.set_time(NOON + 60 * 60)  # within the last of these minutes
+    minutes = monitor.get_error_statistics()["by_minute"]
+    assert len(minutes) == 60
+    assert next(iter(minutes)) == "2024-01-01T12:01:00Z"
+
+
+def test_equally_common_errors_come_by_their_names() -> None:
+    monitor = ErrorMonitor(clock=ManualClock())
+    for kind in (ValueError, KeyError, OSError):
+        monitor.record_error(kind("x"), ErrorSeverity.ERROR, "api")
+    assert monitor.get_error_statistics()["common_errors"] == [
+        ("KeyError", 1),
+        ("OSError", 1),
+        ("ValueError", 1),
+    ]
+
+
 def test_a_wall_clock_that_jumps_about_keeps_an_hour_of_minutes_at_most() -> None:
     clock = ManualClock(epoch=NOON)
     monitor = ErrorMonitor(clock=clock)
