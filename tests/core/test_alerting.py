@@ -218,6 +218,21 @@ def test_a_component_may_have_rules_of_its_own(desk: Desk) -> None:
     assert len(desk.alerts) == 4
 
 
+def test_rules_of_a_component_are_changed_one_by_one(desk: Desk) -> None:
+    desk.monitor.configure_alerts(severity_threshold=ErrorSeverity.WARNING, component="broker")
+    desk.monitor.configure_alerts(alert_cooldown=10, component="broker")
+    desk.record(severity="WARNING", component="broker")
+    desk.clock.advance(10.0)
+    desk.record(severity="WARNING", component="broker")
+    assert len(desk.alerts) == 2
+
+
+def test_types_of_errors_with_the_same_code_are_kinds_of_their_own(desk: Desk) -> None:
+    desk.record(ValueError("x"))
+    desk.record(KeyError("x"))
+    assert desk.kinds == [("severity", "api", "ValueError"), ("severity", "api", "KeyError")]
+
+
 def test_rules_of_a_component_leave_the_general_rate_in_force(desk: Desk) -> None:
     desk.monitor.configure_alerts(error_rate_threshold=1000, component="broker")
     desk.record(severity="INFO", component="broker", count=11)

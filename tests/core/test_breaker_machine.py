@@ -270,6 +270,8 @@ def test_the_window_starts_empty_in_each_state() -> None:
     succeed(subject, 10.0)
     fail(subject, 10.0)
     assert subject.state is CLOSED
+    fail(subject, 10.0)
+    assert subject.state is OPEN
 
 
 @pytest.mark.parametrize("state", [OPEN, CLOSED])

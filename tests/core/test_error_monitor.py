@@ -142,6 +142,16 @@ def test_a_wall_clock_that_jumps_about_keeps_an_hour_of_minutes_at_most() -> Non
     assert minutes["2024-01-01T12:00:00Z"] == 1
 
 
+def test_unless_told_otherwise_fifty_errors_and_two_hundred_types_are_kept() -> None:
+    monitor = ErrorMonitor(clock=ManualClock())
+    for number in range(205):
+        monitor.record_error(type(f"E{number}", (Exception,), {})("x"), ErrorSeverity.ERROR, "api")
+    statistics = monitor.get_error_statistics()
+    assert len(statistics["latest"]) == 50
+    assert len(statistics["common_errors"]) == 201  # the rest counts as one
+    assert statistics["common_errors"][0][1] == 5
+
+
 def test_the_latest_errors_come_newest_first_and_only_so_many() -> None:
     clock = ManualClock(epoch=NOON)
     monitor = ErrorMonitor(clock=clock, keep_latest=2)

@@ -169,6 +169,9 @@ def test_a_mapping_without_secrets_is_copied_and_its_contents_are_shared() -> No
 def test_given_secrets_are_masked_in_a_mapping_too() -> None:
     assert redact_mapping({"note": "it is hunter2", "n": 2}, ["hunter2"]) == {"note": f"it is {MASK}", "n": 2}
     assert redact_mapping({"note": ["hunter2"]}, "hunter2") == {"note": [MASK]}
+    assert redact_mapping({"note": b"it is hunter2"}, "hunter2") == {"note": f"it is {MASK}".encode()}
+    deep = {"inner": {"note": "hunter2", "items": [{"note": "hunter2"}]}}
+    assert redact_mapping(deep, "hunter2") == {"inner": {"note": MASK, "items": [{"note": MASK}]}}
 
 
 def test_a_circular_mapping_is_masked_without_end() -> None:

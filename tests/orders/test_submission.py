@@ -129,6 +129,7 @@ def test_the_intent_is_recorded_as_sent_before_the_first_send() -> None:
     record, send = run.trace[0], run.trace[1]
     assert isinstance(record, Record)
     assert record.before_send
+    assert record.binding is False
     assert record.intent.status is IntentStatus.SENT
     assert record.intent.accept_until == 1000.0 + 2.0 + 5.0
     assert isinstance(send, Send)
@@ -246,6 +247,7 @@ def test_a_recovery_never_sends_and_waits_out_the_expiry() -> None:
     assert result.intent.status is IntentStatus.ABSENT
     assert run.now >= 1005.0
     assert run.count(Send) == 0
+    assert run.records()[-1].binding is True  # until this is written, another process may still send it
 
 
 def test_a_recovered_intent_that_was_never_sent_needs_one_look_up() -> None:
@@ -381,6 +383,9 @@ def test_a_recovery_that_finds_the_order_says_so_and_one_that_cannot_look_does_n
     assert blind.intent.status is IntentStatus.UNKNOWN
     assert blind.intent.error == "down"
     assert blind.looked_up
+    unsure = Run([PLACED], [FAILED])
+    unsure.resolve(sent)
+    assert unsure.records()[-1].binding is False
 
 
 @pytest.mark.parametrize(("written", "proved_after"), [(1000.0, 5.0 + 1.0), (1010.0, 0.0 + 1.0)])
