@@ -285,6 +285,28 @@ def test_monitor_only_it_records_every_change_and_rejects_nothing(manual: Manual
     assert (statistics.rejected_calls, statistics.late_results) == (3, 0)
 
 
+def test_arguments_pass_through_a_trial_too(manual: ManualClock) -> None:
+    breaker = make(manual, recovery_timeout=10.0)
+    trip(breaker)
+    manual.advance(10.0)
+    assert breaker.call(lambda *args, **kwargs: (args, kwargs), 1, func=3) == ((1,), {"func": 3})
+
+
+def test_a_call_that_fails_slowly_is_slow_too(manual: ManualClock) -> None:
+    breaker = make(
+        manual, failure_threshold=99, slow_call_duration=2.0, slow_call_rate_threshold=0.5, minimum_calls=2
+    )
+
+    def fail_late() -> None:
+        manual.advance(2.0)
+        fail()
+
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            breaker.call(fail_late)
+    assert (breaker.get_state(), breaker.statistics.slow_calls) == (OPEN, 2)
+
+
 def test_slow_calls_are_those_of_the_duration_or_longer(manual: ManualClock) -> None:
     breaker = make(manual, slow_call_duration=2.0, slow_call_rate_threshold=0.5, minimum_calls=4)
     for seconds in (1.9, 2.0, 0.0, 9.0):

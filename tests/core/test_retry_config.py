@@ -40,8 +40,9 @@ from tradeguard.retry_manager import RetryConfig, RetryStrategy
     ],
 )
 def test_a_bad_value_is_named_at_construction(field: str, value: Any) -> None:
-    with pytest.raises(ConfigurationException, match=f"^{field} must be .*, got "):
+    with pytest.raises(ConfigurationException, match=f"^{field} must be .*, got ") as caught:
         RetryConfig(**{field: value})
+    assert repr(value) in str(caught.value)
 
 
 def test_it_is_a_value_that_cannot_be_changed() -> None:

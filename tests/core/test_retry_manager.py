@@ -121,6 +121,7 @@ def test_a_result_that_never_will_do_is_a_recovery_exception_with_the_last_one(
         execute(manager, lambda: next(results))
 
     assert caught.value.last_result == ""
+    assert caught.value.context["attempts"] == 3
     assert told == [(3, caught.value)]
     assert manager.get_statistics()["failed_calls"] == 1
 

@@ -136,6 +136,7 @@ def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPat
     system_time.tzset()
     try:
         assert utc_text(0.0) == "1970-01-01T00:00:00Z"
+        assert to_jsonable(datetime(2024, 1, 1, 12, tzinfo=UTC)) == "2024-01-01T12:00:00Z"
         assert (
             utc_text(datetime(2024, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))) == "2024-01-01T10:00:00Z"
         )
