@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tradeguard.simulator.symbols import MarketKind
 
-__all__ = ["Customs"]
+__all__ = ["SPOT", "Customs"]
 
 
 def _number(seed: int, order_id: int) -> str:
@@ -32,3 +32,7 @@ class Customs:
     kind: MarketKind = MarketKind.SPOT
     usual_symbol: str = "ETH/BTC"
     refuses_unfillable: bool = False
+
+
+SPOT = Customs()
+"""Those of a spot market that has none of its own."""

@@ -14,7 +14,7 @@ from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
 from tradeguard.simulator.candles import ZERO, Print
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.filters import check_counts, check_filters
@@ -49,9 +49,9 @@ class Engine:
         maker_fee: Decimal,
         taker_fee: Decimal,
         now_ms: int,
-        customs: Customs | None = None,
+        customs: Customs = SPOT,
     ) -> None:
-        self.customs = Customs() if customs is None else customs
+        self.customs = customs
         self.events = OrderEvents()
         self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
         self.now_ms = now_ms

@@ -51,7 +51,7 @@ class TimeSource(Protocol):
 
 
 class SimulatedExchange(ExchangeBooks):
-    """A local exchange over real HTTP: Binance's spot and USDT-margined protocols, or Kraken's, and Binance's WebSockets.
+    """A local exchange over real HTTP that speaks as Binance, spot or USDT-margined futures, or as Kraken.
 
         with SimulatedExchange(seed=1) as exchange:
             binance = ccxt.binance(exchange.ccxt_config())

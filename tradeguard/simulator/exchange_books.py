@@ -1,4 +1,4 @@
-"""The exchange's own books, for tests to look at: orders, fills, balances, positions, and how a bot's belief compares."""
+"""The exchange's own books, for tests to look at: orders, fills, balances, positions, and a bot's belief of them."""
 
 from __future__ import annotations
 

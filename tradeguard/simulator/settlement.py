@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from itertools import count
 
-from tradeguard.simulator.candles import ZERO
 from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.ledger import Balance, Ledger
 from tradeguard.simulator.matching import Plan

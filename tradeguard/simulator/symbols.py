@@ -106,9 +106,14 @@ def rules_for(symbol: str, price: Decimal, tick_size: Decimal | None = None) -> 
     quote = split_symbol(symbol)[1]
     if tick_size is None:
         tick_size = min(Decimal("0.01"), Decimal(1).scaleb(price.adjusted() - 5))
-    step = Decimal("0.0001") if price < 1000 else Decimal("0.00001")
     if kind_of(symbol) is MarketKind.LINEAR:
-        step = Decimal("0.1") if price < 10 else Decimal("0.001")
+        step, most_notional, most_stops = Decimal("0.1") if price < 10 else Decimal("0.001"), 10**12, 200
+    else:
+        step, most_notional, most_stops = (
+            Decimal("0.0001") if price < 1000 else Decimal("0.00001"),
+            9_000_000,
+            5,
+        )
     return SymbolRules(
         symbol=symbol,
         tick_size=max(tick_size, _SMALLEST),
@@ -116,4 +121,6 @@ def rules_for(symbol: str, price: Decimal, tick_size: Decimal | None = None) -> 
         min_quantity=step,
         min_price=max(tick_size, _SMALLEST),
         min_notional=_MIN_NOTIONAL.get(quote, Decimal("0.01")),
+        max_notional=Decimal(most_notional),
+        max_stop_orders=most_stops,
     )

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import count
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.ledger import MARKET
@@ -91,7 +91,7 @@ class Venue:
         taker_fee: Decimal,
         visibility_lag_ms: int,
         now_ms: int,
-        customs: Customs = Customs(),
+        customs: Customs = SPOT,
     ) -> None:
         feeds: dict[str, SymbolFeed] = {}
         for market in markets:
