@@ -105,6 +105,18 @@ def test_a_stop_closes_the_whole_position_and_no_more(
     assert not any(stop.status.is_open for stop in stops)
 
 
+def test_a_stop_without_a_quantity_is_sized_when_its_price_is_reached(
+    swinging: SimulatedExchange, client: ccxt.binanceusdm, clock: ManualClock
+) -> None:
+    client.create_order(SYMBOL, "market", "buy", 1)
+    client.create_order(SYMBOL, "market", "sell", None, None, {"stopLossPrice": 95, "closePosition": True})
+    client.create_order(SYMBOL, "market", "buy", 2)
+    clock.advance(2.5)
+    stop = swinging.orders()[1]
+    assert (stop.status, stop.amount, stop.reduce_only) == (OrderStatus.FILLED, 3, True)
+    assert swinging.positions()[SYMBOL].amount == 0
+
+
 def test_a_stop_that_there_is_no_margin_for_expires(
     start: Start, connect: Connect, clock: ManualClock
 ) -> None:

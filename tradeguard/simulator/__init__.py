@@ -1,4 +1,4 @@
-"""A local exchange to test bots with: protocols of Binance, spot and futures, and Kraken; an engine, markets, faults."""
+"""A local exchange to test bots with: protocols of Binance, spot and futures, and Kraken; engine, markets, faults."""
 
 from tradeguard.simulator.audit import Audit
 from tradeguard.simulator.binance import SocketRecord
