@@ -177,6 +177,41 @@ def test_a_reduce_only_market_order_takes_no_more_than_is_held() -> None:
     assert margins.position("one", SYMBOL).amount == 0
 
 
+def test_a_reduce_only_limit_order_does_not_rest_once_nothing_is_held() -> None:
+    engine, _ = steady()
+    trade(engine, Side.BUY, 2, 100)
+    order = engine.place("one", request(Side.SELL, 5, 99, reduce_only=True))
+    assert (order.status, order.filled) == (OrderStatus.EXPIRED, 2)
+    assert engine.books[SYMBOL].is_quiet
+
+
+@pytest.mark.parametrize("by", ["the market", "everybody else"])
+def test_a_resting_reduce_only_order_is_taken_for_no_more_than_is_held(by: str) -> None:
+    rising = [
+        [n * 60_000, price, price, price, price, 80.0] for n, price in enumerate([100.0, 100.0, 120.0, 120.0])
+    ]
+    engine, margins = engine_of(ReplayMarket(rising, SYMBOL, history=1))
+    trade(engine, Side.BUY, 2, 100)
+    order = engine.place("one", request(Side.SELL, 5, 110, reduce_only=True))
+    if by == "the market":
+        engine.advance(START_MS + 1500)
+    else:
+        engine.fill(order)
+    assert (order.status, order.filled) == (OrderStatus.EXPIRED, 2)
+    assert margins.position("one", SYMBOL).amount == 0
+
+
+def test_what_a_reduce_only_order_has_not_left_is_taken_from_the_next() -> None:
+    engine, margins = steady()
+    trade(engine, Side.BUY, 2, 100)
+    for price in (100.001, 100.002):
+        engine.place("one", request(Side.SELL, 2, price, reduce_only=True))
+    engine.place("one", request(Side.SELL, 5, 100.003))
+    sweep = engine.place("two", request(Side.BUY, 6, 100.003))
+    assert sweep.status is OrderStatus.FILLED
+    assert margins.position("one", SYMBOL).amount == -4
+
+
 def test_the_end_of_a_reduce_only_stop_is_told_once() -> None:
     moving = [
         [n * 60_000, price, price, price, price, 80.0] for n, price in enumerate([100.0, 100.0, 90.0, 90.0])
