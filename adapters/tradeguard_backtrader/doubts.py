@@ -100,7 +100,7 @@ class DoubtDesk:
         if doubt.client_order_id is not None:
             return next((each for each in intents if each.client_order_id == doubt.client_order_id), None)
         request = doubt.ticket.request
-        wanted = (request.symbol, request.type, request.side, request.amount)
+        wanted = (request.symbol, request.type, request.side, request.units)
         alike = {
             each.client_order_id: each
             for each in intents

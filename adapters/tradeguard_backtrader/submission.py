@@ -129,7 +129,7 @@ class SubmitLane:
 
     def _submit(self, ticket: OrderTicket) -> None:
         request = ticket.request
-        arguments = (request.symbol, request.type, request.side, request.amount, request.price)
+        arguments = (request.symbol, request.type, request.side, request.units, request.price)
         try:
             answer = ask(self._exchange.create_order, *arguments, dict(request.params))
         except CallFailedError as failed:
