@@ -131,3 +131,17 @@ def kraken(kraken_exchange: SimulatedExchange, connect: Connect) -> ccxt.kraken:
     client = connect(kraken_exchange)
     client.load_markets()
     return client
+
+
+@pytest.fixture
+def futures(start: Start) -> SimulatedExchange:
+    """USDT-margined swaps at prices that barely move."""
+    market = SyntheticMarket(["ETH/USDT:USDT", "BTC/USDT:USDT"], volatility=0.00002)
+    return start(market=market, balances={"USDT": 10_000}, dialect="binanceusdm")
+
+
+@pytest.fixture
+def usdm(futures: SimulatedExchange, connect: Connect) -> ccxt.binanceusdm:
+    client = connect(futures)
+    client.load_markets()
+    return client

@@ -8,16 +8,25 @@ import pytest
 
 from tradeguard.simulator import FaultPlan, SimulatedExchange, SyntheticMarket
 from tradeguard.simulator.dialects import DIALECTS
+from tradeguard.simulator.symbols import MarketKind
 from tradeguard.testing import ManualClock
 
 if TYPE_CHECKING:
     from tests.simulator.conftest import Connect
 
 
+TRADED = {
+    MarketKind.SPOT: (["ETH/BTC", "BTC/USDT"], 0.5),
+    MarketKind.LINEAR: (["ETH/USDT:USDT", "BTC/USDT:USDT"], 500),
+}
+
+
 def run(connect: Connect, seed: int, dialect: str) -> list[Any]:
     """Let a careless bot trade for a while under hostile faults, and return all there is to see of it."""
     clock = ManualClock()
-    market = SyntheticMarket(["ETH/BTC", "BTC/USDT"], volatility=0.002)
+    symbols, amount = TRADED[DIALECTS[dialect]().customs.kind]
+    symbol = symbols[0]
+    market = SyntheticMarket(symbols, volatility=0.002, start_price={symbol: 0.05})
     plan = FaultPlan.profile("hostile")
     with SimulatedExchange(market, plan, seed=seed, clock=clock, dialect=dialect) as exchange:
         client, events = connect(exchange), []
@@ -25,12 +34,12 @@ def run(connect: Connect, seed: int, dialect: str) -> list[Any]:
         seen: list[Any] = []
         for number in range(40):
             for call in (
-                lambda: client.fetch_ticker("ETH/BTC")["last"],
-                lambda: client.fetch_ohlcv("ETH/BTC", "1m", limit=3),
-                lambda number=number: _order(client, number),
-                lambda: [order["id"] for order in client.fetch_open_orders("ETH/BTC")],
-                lambda: [order["status"] for order in client.fetch_closed_orders("ETH/BTC")],
-                lambda: [trade["id"] for trade in client.fetch_my_trades("ETH/BTC")],
+                lambda: client.fetch_ticker(symbol)["last"],
+                lambda: client.fetch_ohlcv(symbol, "1m", limit=3),
+                lambda number=number: _order(client, symbol, amount, number),
+                lambda: [order["id"] for order in client.fetch_open_orders(symbol)],
+                lambda: [order["status"] for order in client.fetch_closed_orders(symbol)],
+                lambda: [trade["id"] for trade in client.fetch_my_trades(symbol)],
             ):
                 try:
                     seen.append(call())
@@ -42,9 +51,9 @@ def run(connect: Connect, seed: int, dialect: str) -> list[Any]:
         return [seen, requests, exchange.orders(), exchange.trades(), exchange.balances(), events]
 
 
-def _order(client: Any, number: int) -> Any:
+def _order(client: Any, symbol: str, amount: float, number: int) -> Any:
     side, price = ("buy", 0.0499) if number % 2 else ("sell", 0.0501)
-    order = client.create_order("ETH/BTC", "limit", side, 0.5, price, {"clientOrderId": f"order-{number}"})
+    order = client.create_order(symbol, "limit", side, amount, price, {"clientOrderId": f"order-{number}"})
     return order["id"], order["status"], order["filled"]
 
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tradeguard.simulator import OrderStatus, ReplayMarket, SyntheticMarket
 from tradeguard.simulator.book import RestingOrders
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.events import OrderEvent
 from tradeguard.simulator.feed import SymbolFeed
@@ -25,7 +25,7 @@ FEE = Decimal("0.001")
 STEADY = [[n * 60_000, 100.0, 100.0, 100.0, 100.0, 80.0] for n in range(3)]
 
 
-def engine_of(market: Any, seed: int = 0, customs: Customs | None = None, **balances: int) -> Engine:
+def engine_of(market: Any, seed: int = 0, customs: Customs = SPOT, **balances: int) -> Engine:
     feeds = {listing.rules.symbol: SymbolFeed(listing, START_MS) for listing in market.listings(seed)}
     engine = Engine(feeds, seed, FEE, FEE, START_MS, customs)
     for account in ACCOUNTS:

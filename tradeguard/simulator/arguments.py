@@ -14,7 +14,7 @@ from tradeguard.exceptions import ConfigurationException
 from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.market import Market
 from tradeguard.simulator.replay import ReplayMarket
-from tradeguard.simulator.symbols import split_symbol
+from tradeguard.simulator.symbols import assets_of
 from tradeguard.simulator.synthetic import SyntheticMarket
 
 __all__ = [
@@ -38,12 +38,12 @@ _USUAL_BALANCES: Mapping[str, Decimal] = MappingProxyType(
 )
 
 
-def markets_of(market: object, timeframe: str) -> list[Market]:
-    """Return the markets that were asked for; a path is a recording, None a synthetic ETH/BTC."""
+def markets_of(market: object, timeframe: str, symbol: str) -> list[Market]:
+    """Return the markets that were asked for; a path is a recording of `symbol`, None a synthetic one."""
     if market is None:
-        return [SyntheticMarket(timeframe=timeframe)]
+        return [SyntheticMarket(symbol, timeframe=timeframe)]
     if isinstance(market, str | Path):
-        return [ReplayMarket(market, timeframe=timeframe)]
+        return [ReplayMarket(market, symbol, timeframe=timeframe)]
     markets: list[Any] = list(market) if isinstance(market, Sequence) else [market]
     if not markets or not all(hasattr(one, "listings") for one in markets):
         refuse("market", market, "a market, several, or the path of a CSV file")
@@ -59,7 +59,7 @@ def plan_of(faults: object) -> FaultPlan:
 
 def balances_of(given: Mapping[str, Any] | None, markets: Iterable[Market]) -> dict[str, Decimal]:
     """Return the balances of the default account: those given, or usual ones, of every asset that is traded."""
-    traded = [asset for market in markets for symbol in market.symbols for asset in split_symbol(symbol)]
+    traded = [asset for market in markets for symbol in market.symbols for asset in assets_of(symbol)]
     if given is None:
         return {asset: _USUAL_BALANCES.get(asset, Decimal(1000)) for asset in traded}
     return {**dict.fromkeys(traded, Decimal(0)), **amounts_of(given)}

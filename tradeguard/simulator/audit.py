@@ -31,6 +31,7 @@ class Audit:
         mismatched: client order id of every placed intent whose symbol, side, amount or order id differs from
             the book's.
         balances: by asset where they differ, what the bot believes to have in total and what it has.
+        positions: by symbol where they differ, what the bot believes to hold and what it holds.
     """
 
     intents: int
@@ -41,12 +42,13 @@ class Audit:
     unknown: tuple[str, ...] = ()
     mismatched: tuple[str, ...] = ()
     balances: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    positions: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
         """Whether belief and book agree in everything."""
-        found = (self.duplicated, self.lost, self.phantom, self.unknown, self.mismatched, self.balances)
-        return not any(found)
+        found = (self.duplicated, self.lost, self.phantom, self.unknown, self.mismatched)
+        return not any((*found, self.balances, self.positions))
 
 
 def audit_intents(
@@ -54,6 +56,8 @@ def audit_intents(
     orders: Iterable[OrderRecord],
     believed: Mapping[str, Any] | None,
     actual: Mapping[str, Decimal],
+    believed_held: Mapping[str, Any] | None = None,
+    held: Mapping[str, Decimal] | None = None,
 ) -> Audit:
     """Compare a bot's intents with the book.
 
@@ -64,6 +68,8 @@ def audit_intents(
         orders: every order that the exchange ever accepted of the account.
         believed: totals by asset as the bot believes them; None leaves them out.
         actual: totals by asset.
+        believed_held: positions by symbol as the bot believes them; None leaves them out.
+        held: positions by symbol.
     """
     on_book: defaultdict[str, list[OrderRecord]] = defaultdict(list)
     for order in orders:
@@ -85,6 +91,7 @@ def audit_intents(
         intents=len(intents),
         placed=placed,
         balances=_differences(believed, actual),
+        positions=_differences(believed_held, held or {}),
         **{name: tuple(ids) for name, ids in findings.items()},
     )
 

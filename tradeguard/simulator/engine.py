@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
 from tradeguard.simulator.candles import ZERO, Print
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.events import OrderEventKind, OrderEvents
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.filters import check_counts, check_filters
-from tradeguard.simulator.matching import Plan, plan_taking
+from tradeguard.simulator.margin_settlement import MarginSettlement
+from tradeguard.simulator.matching import Match, Plan, plan_taking
 from tradeguard.simulator.orders import Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 from tradeguard.simulator.rejections import EngineRejection, Reason
 from tradeguard.simulator.settlement import Settlement
+from tradeguard.simulator.spot_settlement import SpotSettlement
 from tradeguard.simulator.symbol_book import SymbolBook
+from tradeguard.simulator.symbols import MarketKind
 
 __all__ = ["Engine"]
 
@@ -46,17 +49,17 @@ class Engine:
         maker_fee: Decimal,
         taker_fee: Decimal,
         now_ms: int,
-        customs: Customs | None = None,
+        customs: Customs = SPOT,
     ) -> None:
-        self.customs = Customs() if customs is None else customs
+        self.customs = customs
         self.events = OrderEvents()
         self.books = {symbol: SymbolBook(feed, f"{seed}/{symbol}") for symbol, feed in feeds.items()}
-        self.settlement = Settlement(
-            self.books, maker_fee, taker_fee, self.events, fees_in_quote=self.customs.fees_in_quote
-        )
+        self.now_ms = now_ms
+        # Of swaps alone: what spot accounts have no leverage for.
+        self.margins: MarginSettlement | None = None
+        self.settlement = self._settlement_of(maker_fee, taker_fee)
         self.ledger = self.settlement.ledger
         self.register = self.settlement.register
-        self.now_ms = now_ms
         self._seed = seed
         self._order_ids = count(1)
         for book in self.books.values():
@@ -156,11 +159,18 @@ class Engine:
         price = order.request.price
         if price is None or not order.status.is_open or not order.is_working:
             raise EngineRejection(Reason.UNKNOWN_ORDER)
-        self.settlement.settle(None, order, price, order.remaining, self.now_ms)
+        self.settlement.settle(None, order, price, self.settlement.fillable(order), self.now_ms)
 
     def last_price(self, symbol: str, now_ms: int | None = None) -> Decimal:
         """Return the price of the symbol's newest print, in quote currency per base."""
         return self.books[symbol].feed.last_print(self.now_ms if now_ms is None else now_ms).price
+
+    def _settlement_of(self, maker_fee: Decimal, taker_fee: Decimal) -> Settlement:
+        if self.customs.kind is MarketKind.SPOT:
+            in_quote = self.customs.fees_in_quote
+            return SpotSettlement(self.books, maker_fee, taker_fee, self.events, fees_in_quote=in_quote)
+        self.margins = MarginSettlement(self.books, maker_fee, taker_fee, self.events, self.last_price)
+        return self.margins
 
     def _accepted(self, account: str, request: OrderRequest, book: SymbolBook) -> Order:
         """Return the order that `request` makes, if nothing speaks against it."""
@@ -193,25 +203,45 @@ class Engine:
     def _start(self, order: Order, book: SymbolBook, event: OrderEventKind) -> None:
         """Let an order work: trade at once what it can, and rest or expire with the rest."""
         request = order.request
+        self.settlement.prepare(order)
         plan = self._plan(order, book)
-        self.settlement.lock(order, plan.cost)
+        self.settlement.lock(order, plan)
         order.working_ms = self.now_ms
         self.events.tell(event, order, self.now_ms)
         for maker in plan.expiring:
             self.settlement.close(maker, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
-        market = book.market(self.now_ms)
-        for match in plan.matches:
-            if match.maker is None:
-                market.take(_opposite(request.side), match.level, match.quantity)
-            self.settlement.settle(order, match.maker, match.price, match.quantity, self.now_ms)
+        while self._trade(order, book, plan.matches):
+            plan = self._offered(order, book)
         if order.remaining <= 0:
             return
         if plan.taker_expires:
             self.settlement.close(order, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
-        elif request.price is None or request.time_in_force is not TimeInForce.GTC:
+        elif (
+            request.price is None
+            or request.time_in_force is not TimeInForce.GTC
+            or self.settlement.fillable(order) <= 0
+        ):
             self.settlement.close(order, OrderStatus.EXPIRED, self.now_ms)
         else:
             book.resting(request.side).add(order, request.price)
+
+    def _trade(self, order: Order, book: SymbolBook, matches: Iterable[Match]) -> bool:
+        """Carry out what was planned; return whether a maker had less left than that, and more may be found.
+
+        What an account has traded before, in the same plan, may leave a reduce-only order nothing to reduce.
+        """
+        is_short = False
+        market, opposite = book.market(self.now_ms), _opposite(order.request.side)
+        for match in matches:
+            quantity = match.quantity
+            if match.maker is None:
+                market.take(opposite, match.level, quantity)
+            else:
+                quantity = min(quantity, self.settlement.fillable(match.maker))
+                is_short = is_short or quantity < match.quantity
+            if quantity > 0:
+                self.settlement.settle(order, match.maker, match.price, quantity, self.now_ms)
+        return is_short
 
     def _withdraw(self, order: Order, book: SymbolBook) -> None:
         """Take an open order off its book for a moment."""
@@ -235,18 +265,24 @@ class Engine:
         Raises:
             EngineRejection: its type does not allow for it, or there is nothing.
         """
-        request = order.request
-        resting, market = book.resting(_opposite(request.side)), book.market(self.now_ms)
-        plan = plan_taking(request, order.account, resting, market, book.rules.step_size, order.remaining)
+        request, plan = order.request, self._offered(order, book)
         if request.type is OrderType.LIMIT_MAKER and plan.matches:
             raise EngineRejection(Reason.WOULD_TAKE)
         if request.time_in_force is TimeInForce.FOK and plan.quantity < order.remaining:
+            if self.customs.refuses_unfillable:
+                raise EngineRejection(Reason.UNFILLABLE)
             return Plan()
         if request.quote_quantity is not None:
             if not plan.matches:
                 raise EngineRejection(Reason.NO_LIQUIDITY)
             order.quantity = plan.quantity
         return plan
+
+    def _offered(self, order: Order, book: SymbolBook) -> Plan:
+        """Return what the order would meet, whatever its type allows for."""
+        resting, market = book.resting(_opposite(order.request.side)), book.market(self.now_ms)
+        wanted = self.settlement.fillable(order)
+        return plan_taking(order.request, order.account, resting, market, book.rules.step_size, wanted)
 
     def _meet(self, book: SymbolBook, one: Print) -> None:
         """Let one print fill the resting orders that it reaches, and wake the stops that it triggers."""
@@ -256,7 +292,7 @@ class Engine:
             resting, left = book.resting(side), flow
             while left > 0 and (reached := resting.reached_by(one.price)) is not None:
                 price, order = reached
-                quantity = min(left, order.remaining)
+                quantity = min(left, self.settlement.fillable(order))
                 left -= quantity
                 self.settlement.settle(None, order, price, quantity, one.time_ms)
         for order in [waiting for waiting in book.stops if book.is_triggered(waiting, one.price)]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -26,26 +26,20 @@ from tradeguard.simulator.arguments import (
     refuse,
     seed_of,
 )
-from tradeguard.simulator.audit import Audit, audit_intents
 from tradeguard.simulator.binance import SocketRecord, StreamHub
 from tradeguard.simulator.dialects import DIALECTS
-from tradeguard.simulator.events import OrderListener
+from tradeguard.simulator.exchange_books import DEFAULT_ACCOUNT, ExchangeBooks
 from tradeguard.simulator.fault_plan import FaultPlan
-from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.limits import WeightLimiter
 from tradeguard.simulator.market import Market
-from tradeguard.simulator.orders import OrderRecord, Trade
 from tradeguard.simulator.protocol import RestProtocol
 from tradeguard.simulator.request_log import RequestLog
 from tradeguard.simulator.server import LocalServer
 from tradeguard.simulator.timeframes import timeframe_ms
-from tradeguard.simulator.venue import Payout, Venue
+from tradeguard.simulator.venue import Venue
 from tradeguard.simulator.wire import Delivery, HttpRequest
 
 __all__ = ["DEFAULT_ACCOUNT", "SimulatedExchange", "TimeSource"]
-
-DEFAULT_ACCOUNT = "default"
-"""Name of the account that every exchange has."""
 
 
 class TimeSource(Protocol):
@@ -56,30 +50,30 @@ class TimeSource(Protocol):
         ...
 
 
-class SimulatedExchange:
-    """A local exchange that speaks Binance's or Kraken's spot protocol over real HTTP, and Binance's WebSockets.
+class SimulatedExchange(ExchangeBooks):
+    """A local exchange over real HTTP that speaks as Binance, spot or USDT-margined futures, or as Kraken.
 
         with SimulatedExchange(seed=1) as exchange:
             binance = ccxt.binance(exchange.ccxt_config())
 
     Args:
         market: what is traded: a market, several, or the path of a CSV file to replay; None trades a synthetic
-            ETH/BTC.
+            one. Of ETH/BTC where no symbol is named, or of ETH/USDT:USDT on futures.
         faults: what goes wrong; None for nothing.
         seed: fixes markets, faults, keys and ids.
         clock: the exchange's time; needs `time()` alone. With a clock that is shared with the bot, and moved
             by it, nothing ever waits, and streams follow as it moves; see `advance`.
         balances: of the default account, by asset, 0 or more; None has 10 BTC, 100 ETH, 100,000 USDT and 1,000
-            of every other asset that is traded.
+            of every other asset that is traded, or that swaps are settled in.
         timeframe: how long a candle lasts where `market` is None or a path.
         visibility_lag: seconds for which an accepted order stays invisible to look-ups, 0 to 3600.
         port: TCP port; 0 chooses a free one.
         host: a loopback address.
-        maker_fee: share of what a resting order receives, 0 to 1.
-        taker_fee: share of what an incoming order receives, 0 to 1.
+        maker_fee: share of what a resting order receives, or trades of a swap, 0 to 1.
+        taker_fee: share of what an incoming order receives, or trades of a swap, 0 to 1.
         request_limit: request weight a minute and address before 429; None for no limit.
         hang_seconds: real seconds after which even a hung connection is closed, above 0.
-        dialect: which exchange it speaks as: `binance` or `kraken`, ccxt's ids of them.
+        dialect: which exchange it speaks as: `binance`, `binanceusdm` or `kraken`, ccxt's ids of them.
 
     Raises:
         ConfigurationException: an argument is out of bounds; the message names it.
@@ -110,22 +104,23 @@ class SimulatedExchange:
         self.requests = RequestLog()
         self.seed = seed_of(seed)
         self._clock: TimeSource = SYSTEM_CLOCK if clock is None else clock
-        self._lock = threading.RLock()
         self._host = host
         self._outage_until: float | None = None
         self._stopped = threading.Event()
         self.dialect = dialect
         self._dialect = dialect_of(dialect, DIALECTS)()
-        markets = markets_of(market, timeframe)
-        self._venue = Venue(
+        customs = self._dialect.customs
+        markets = markets_of(market, timeframe, customs.usual_symbol)
+        venue = Venue(
             markets,
             seed,
             rate_of("maker_fee", maker_fee),
             rate_of("taker_fee", taker_fee),
             lag_ms,
             int(self._clock.time() * 1000),
-            self._dialect.customs,
+            customs,
         )
+        super().__init__(venue, threading.RLock())
         self._venue.open_account(DEFAULT_ACCOUNT, balances_of(balances, markets))
         limiter = WeightLimiter(limit_of(request_limit))
         self._protocol = RestProtocol(self._dialect, self._venue, self.faults, limiter, self.requests)
@@ -185,11 +180,6 @@ class SimulatedExchange:
             raise ConfigurationException("the simulated exchange is not running", component="simulator")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._server.port}"
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Unified symbols that are traded."""
-        return tuple(self._venue.engine.books)
 
     @property
     def finished(self) -> bool:
@@ -267,95 +257,6 @@ class SimulatedExchange:
     def time_ms(self) -> int:
         """Return the exchange's time in epoch milliseconds."""
         return int(self._clock.time() * 1000)
-
-    def last_price(self, symbol: str) -> Decimal:
-        """Return the price of the newest trade, in quote currency per base.
-
-        Raises:
-            ConfigurationException: the symbol is not traded here.
-        """
-        if symbol not in self._venue.engine.books:
-            refuse("symbol", symbol, "one of " + ", ".join(self.symbols))
-        with self._lock:
-            return self._venue.engine.last_price(symbol, self.time_ms())
-
-    def orders(self, account: str = DEFAULT_ACCOUNT) -> list[OrderRecord]:
-        """Return every order that was ever accepted of the account, oldest first, as it is now."""
-        with self._lock:
-            self._advance()
-            orders = self._venue.engine.register.orders
-            return [order.record() for order in orders if order.account == account]
-
-    def trades(self, account: str = DEFAULT_ACCOUNT) -> list[Trade]:
-        """Return every fill of the account, oldest first."""
-        with self._lock:
-            self._advance()
-            register = self._venue.engine.register
-            trades = [trade for symbol in self.symbols for trade in register.trades(account, symbol)]
-            return sorted(trades, key=lambda trade: trade.trade_id)
-
-    def balances(self, account: str = DEFAULT_ACCOUNT) -> dict[str, Balance]:
-        """Return the account's balances by asset.
-
-        Raises:
-            ConfigurationException: there is no such account.
-        """
-        with self._lock:
-            self._advance()
-            self._venue.credentials_of(account)
-            return self._venue.engine.ledger.balances(account)
-
-    def payouts(self, account: str = DEFAULT_ACCOUNT) -> list[Payout]:
-        """Return every withdrawal and transfer that was carried out for the account, oldest first."""
-        with self._lock:
-            self._advance()
-            return [payout for payout in self._venue.payouts if payout.account == account]
-
-    def fill(self, client_order_id: str, account: str = DEFAULT_ACCOUNT) -> OrderRecord:
-        """Let everybody else take what is left of a resting order, now and at its own price.
-
-        Returns:
-            The order, filled.
-
-        Raises:
-            ConfigurationException: no such order rests on the book.
-        """
-        with self._lock:
-            self._advance()
-            order = self._venue.engine.register.open_one(account, client_order_id)
-            if order is None or not order.is_working:
-                refuse("client_order_id", client_order_id, "that of an order that rests on the book")
-            self._venue.engine.fill(order)
-            return order.record()
-
-    def listen(self, listener: OrderListener) -> Callable[[], None]:
-        """Have `listener` told what happens to orders, of every account; see `tradeguard.simulator.events`.
-
-        It is called in order, on the thread that moves the exchange and under its lock: hand the event on
-        and return.
-
-        Returns:
-            What ends it.
-        """
-        with self._lock:
-            return self._venue.engine.events.subscribe(listener)
-
-    def audit(
-        self,
-        intents: Iterable[Any],
-        *,
-        balances: Mapping[str, Any] | None = None,
-        account: str = DEFAULT_ACCOUNT,
-    ) -> Audit:
-        """Hold what a bot believes against the book; see `tradeguard.simulator.audit`.
-
-        Args:
-            intents: objects with `client_order_id`, `status` and `order_id`.
-            balances: totals by asset as the bot believes them.
-            account: whose.
-        """
-        actual = {asset: balance.total for asset, balance in self.balances(account).items()}
-        return audit_intents(intents, self.orders(account), balances, actual)
 
     def _respond(self, request: HttpRequest) -> Delivery:
         with self._lock:

@@ -31,7 +31,7 @@ def check_filters(request: OrderRequest, rules: SymbolRules, last_price: Decimal
         if request.type is OrderType.MARKET and quantity > rules.max_quantity / 10:
             raise EngineRejection(Reason.FILTER, "MARKET_LOT_SIZE")
     notional = _notional(request, last_price)
-    if not rules.min_notional <= notional <= rules.max_notional:
+    if not request.reduce_only and not rules.min_notional <= notional <= rules.max_notional:
         raise EngineRejection(Reason.FILTER, "NOTIONAL")
 
 

@@ -116,6 +116,17 @@ class Ledger:
         self._locked[account][asset] -= fee
         self._fees[asset] += fee
 
+    def pay(self, account: str, asset: str, amount: Decimal, fee: Decimal) -> None:
+        """Let the market pay `amount` to the account, or be paid where it is negative, and take `fee` from it.
+
+        Nothing bounds it: a loss may exceed what the account has.
+        """
+        free = self._free[account]
+        free[asset] = free.get(asset, ZERO) + amount - fee
+        self._locked[account].setdefault(asset, ZERO)
+        self._market[asset] -= amount
+        self._fees[asset] += fee
+
     def receive(self, account: str, asset: str, amount: Decimal, fee: Decimal) -> None:
         """Give `amount` to the account and keep `fee` of it."""
         self._fees[asset] += fee

@@ -107,6 +107,8 @@ class OrderRequest:
         self_trade: what to do against orders of the same account.
         iceberg_quantity: the part that would be shown; the engine shows no more than that.
         reference: a number of the caller's own, which the exchange keeps and does not look at.
+        reduce_only: whether it may only make a position smaller.
+        closes_position: whether it is sized by the position, when it begins to work.
     """
 
     symbol: str
@@ -121,6 +123,8 @@ class OrderRequest:
     self_trade: SelfTrade = SelfTrade.NONE
     iceberg_quantity: Decimal | None = None
     reference: int | None = None
+    reduce_only: bool = False
+    closes_position: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +141,10 @@ class Trade:
         quantity: base currency.
         quote_quantity: quote currency.
         fee: in `fee_asset`.
-        fee_asset: the asset that was received.
+        fee_asset: the asset that was received, or the quote currency.
         time_ms: epoch milliseconds.
         is_maker: whether the order was resting.
+        realized_pnl: quote currency that the part of a position which it closed has earned, before the fee.
     """
 
     trade_id: int
@@ -154,6 +159,7 @@ class Trade:
     fee_asset: str
     time_ms: int
     is_maker: bool
+    realized_pnl: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +181,7 @@ class OrderRecord:
         created_ms: epoch milliseconds at which it was accepted.
         updated_ms: epoch milliseconds of its last change.
         account: name of the account.
+        reduce_only: whether it may only make a position smaller.
     """
 
     client_order_id: str
@@ -191,6 +198,7 @@ class OrderRecord:
     created_ms: int
     updated_ms: int
     account: str
+    reduce_only: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -245,4 +253,5 @@ class Order:
             created_ms=self.created_ms,
             updated_ms=self.updated_ms,
             account=self.account,
+            reduce_only=request.reduce_only,
         )

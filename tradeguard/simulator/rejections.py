@@ -18,6 +18,8 @@ class Reason(StrEnum):
     MARKET_CLOSED = "the market is closed"
     NO_LIQUIDITY = "there is nothing to trade with"
     UNKNOWN_ORDER = "no such open order"
+    REDUCE_ONLY = "a reduce-only order finds no position that it would make smaller"
+    UNFILLABLE = "a fill-or-kill order cannot be filled at once"
 
 
 class EngineRejection(Exception):  # noqa: N818 - a refusal is an answer, not a fault

@@ -2,96 +2,90 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import count
 
-from tradeguard.simulator.candles import ZERO
 from tradeguard.simulator.events import OrderEventKind, OrderEvents
-from tradeguard.simulator.ledger import MARKET, Ledger, round_down, round_up
-from tradeguard.simulator.orders import Order, OrderStatus, Side, Trade
+from tradeguard.simulator.ledger import Balance, Ledger
+from tradeguard.simulator.matching import Plan
+from tradeguard.simulator.orders import Order, OrderStatus, Trade
+from tradeguard.simulator.positions import Position
 from tradeguard.simulator.register import OrderRegister
 from tradeguard.simulator.symbol_book import SymbolBook
 
 __all__ = ["Settlement"]
 
 
-class Settlement:
-    """Moves assets and changes orders; decides nothing.
+class Settlement(ABC):
+    """Changes orders, and moves what its kind of market moves; decides nothing else.
 
     Args:
         books: by unified symbol.
-        maker_fee: share of what a resting order receives, 0 to 1.
-        taker_fee: share of what an incoming order receives, 0 to 1.
+        maker_fee: share that a resting order pays, 0 to 1.
+        taker_fee: share that an incoming order pays, 0 to 1.
         events: told of every fill, and of every order that leaves the book.
-        fees_in_quote: fees are taken in quote currency, buyers paying them on top.
     """
 
     def __init__(
-        self,
-        books: Mapping[str, SymbolBook],
-        maker_fee: Decimal,
-        taker_fee: Decimal,
-        events: OrderEvents,
-        *,
-        fees_in_quote: bool = False,
+        self, books: Mapping[str, SymbolBook], maker_fee: Decimal, taker_fee: Decimal, events: OrderEvents
     ) -> None:
         self.ledger = Ledger()
-        self._events = events
-        self._fees_in_quote = fees_in_quote
-        self._buyer_pays = 1 + max(maker_fee, taker_fee) if fees_in_quote else Decimal(1)
         self.register = OrderRegister()
         self.maker_fee = maker_fee
         self.taker_fee = taker_fee
         self._books = books
+        self._events = events
         self._trade_ids = count(1)
 
-    def lock(self, order: Order, market_cost: Decimal | None = None) -> None:
+    def prepare(self, order: Order) -> None:  # noqa: B027 - nothing to do is an answer
+        """Size an order that is about to work, where something else than its request does.
+
+        Raises:
+            EngineRejection: it has nothing to do.
+        """
+
+    @abstractmethod
+    def lock(self, order: Order, plan: Plan | None = None) -> None:
         """Set aside what the order may have to pay.
 
         Args:
             order: about to be accepted, or to be triggered.
-            market_cost: quote currency that an order without a limit price is about to pay.
+            plan: what it is about to trade at once; None where it waits for a price first.
 
         Raises:
             EngineRejection: there is not enough.
         """
-        request = order.request
-        if request.side is Side.SELL:
-            amount = order.remaining
-        elif request.price is not None:
-            amount = self._reserve(request.price * order.remaining)
-        elif market_cost is not None:
-            amount = self._reserve(market_cost)
-        else:
-            amount = self._reserve((request.stop_price or ZERO) * order.remaining)
-        self.ledger.lock(order.account, self._paid(order), amount - order.locked)
-        order.locked = amount
 
-    def release(self, order: Order, amount: Decimal | None = None) -> None:
-        """Give back `amount` of what the order has set aside, or all of it."""
-        amount = order.locked if amount is None else amount
-        self.ledger.unlock(order.account, self._paid(order), amount)
-        order.locked -= amount
+    def release(self, order: Order) -> None:  # noqa: B027
+        """Give back all that the order has set aside."""
 
-    def tidy(self, order: Order) -> None:
-        """Give back what a better price has saved a buyer."""
-        price = order.request.price
-        if order.status.is_open and order.request.side is Side.BUY and price is not None:
-            surplus = order.locked - self._reserve(price * order.remaining)
-            if surplus > 0:
-                self.release(order, surplus)
+    def tidy(self, order: Order) -> None:  # noqa: B027
+        """Give back what the order has set aside and does not need any more."""
+
+    def fillable(self, order: Order) -> Decimal:
+        """Return how much of the order may trade now, base currency."""
+        return order.remaining
+
+    @abstractmethod
+    def balances(self, account: str) -> dict[str, Balance]:
+        """Return what the account has, by asset."""
+
+    def positions(self, account: str) -> dict[str, Position]:
+        """Return the account's positions by unified symbol, flat ones included; none where there are none."""
+        return {}
 
     def settle(
         self, taker: Order | None, maker: Order | None, price: Decimal, quantity: Decimal, time_ms: int
     ) -> None:
-        """Exchange base for quote between two orders; None stands for everybody else."""
-        trade_id, cost = next(self._trade_ids), round_down(price * quantity)
+        """Let two orders trade with each other; None stands for everybody else."""
+        trade_id = next(self._trade_ids)
         for order, other, is_maker in ((taker, maker, False), (maker, taker, True)):
             if order is not None:
-                self._settle_order(order, trade_id, price, quantity, time_ms, is_maker)
+                self._fill(order, self._paid(order, trade_id, price, quantity, time_ms, is_maker))
             elif other is not None:
-                self._settle_market(other, quantity, cost)
+                self._pay_market(other, price, quantity)
 
     def close(self, order: Order, status: OrderStatus, now_ms: int) -> None:
         """Take the order off the book and give back what it had set aside."""
@@ -106,45 +100,14 @@ class Settlement:
         self.register.close(order)
         self._events.tell_closed(order, now_ms)
 
-    def _settle_order(
+    @abstractmethod
+    def _paid(
         self, order: Order, trade_id: int, price: Decimal, quantity: Decimal, time_ms: int, is_maker: bool
-    ) -> None:
-        rules, buys = self._books[order.request.symbol].rules, order.request.side is Side.BUY
-        cost = round_down(price * quantity)
-        paid, received = (cost, quantity) if buys else (quantity, cost)
-        asset = rules.base if buys else rules.quote
-        on_top = buys and self._fees_in_quote
-        fee = round_down((cost if on_top else received) * (self.maker_fee if is_maker else self.taker_fee))
-        if on_top:
-            self.ledger.pay_fee(order.account, rules.quote, fee)
-            order.locked -= fee
-        self.ledger.pay_locked(order.account, self._paid(order), paid)
-        order.locked -= paid
-        self.ledger.receive(order.account, asset, received, ZERO if on_top else fee)
-        trade = Trade(
-            trade_id=trade_id,
-            order_id=order.order_id,
-            client_order_id=order.client_order_id,
-            symbol=order.request.symbol,
-            side=order.request.side,
-            price=price,
-            quantity=quantity,
-            quote_quantity=cost,
-            fee=fee,
-            fee_asset=rules.quote if on_top else asset,
-            time_ms=time_ms,
-            is_maker=is_maker,
-        )
-        self._fill(order, trade)
+    ) -> Trade:
+        """Move what one side of a trade moves; return the fill that it is."""
 
-    def _settle_market(self, other: Order, quantity: Decimal, cost: Decimal) -> None:
+    def _pay_market(self, other: Order, price: Decimal, quantity: Decimal) -> None:  # noqa: B027
         """Let everybody else pay and receive the other half of `other`'s fill."""
-        rules = self._books[other.request.symbol].rules
-        pays, gets = (rules.base, quantity), (rules.quote, cost)
-        if other.request.side is Side.SELL:
-            pays, gets = gets, pays
-        self.ledger.pay_locked(MARKET, *pays)
-        self.ledger.receive(MARKET, *gets, ZERO)
 
     def _fill(self, order: Order, trade: Trade) -> None:
         order.filled += trade.quantity
@@ -157,11 +120,7 @@ class Settlement:
         else:
             self.close(order, OrderStatus.FILLED, trade.time_ms)
         self._events.tell(OrderEventKind.FILLED, order, trade.time_ms, trade)
+        self._filled(order, trade)
 
-    def _reserve(self, cost: Decimal) -> Decimal:
-        """Return what a buyer sets aside to pay `cost` and the fee that comes on top of it."""
-        return round_up(cost * self._buyer_pays)
-
-    def _paid(self, order: Order) -> str:
-        rules = self._books[order.request.symbol].rules
-        return rules.quote if order.request.side is Side.BUY else rules.base
+    def _filled(self, order: Order, trade: Trade) -> None:  # noqa: B027
+        """Do what follows from a fill."""

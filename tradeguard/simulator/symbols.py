@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 
 from tradeguard.exceptions import ConfigurationException
 
-__all__ = ["PRECISION", "SymbolRules", "rules_for", "split_symbol"]
+__all__ = ["PRECISION", "MarketKind", "SymbolRules", "assets_of", "kind_of", "rules_for", "split_symbol"]
 
 PRECISION = 8
 """Decimals that the exchange keeps of every asset."""
@@ -20,12 +21,19 @@ _MIN_NOTIONAL: Mapping[str, Decimal] = MappingProxyType(
 )
 
 
+class MarketKind(StrEnum):
+    """What a fill does: assets change hands, or a position changes."""
+
+    SPOT = "spot"
+    LINEAR = "linear swap"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolRules:
     """What an order on one symbol has to keep to.
 
     Attributes:
-        symbol: unified symbol, such as `ETH/BTC`.
+        symbol: unified symbol, such as `ETH/BTC`, or `ETH/USDT:USDT` of a swap.
         tick_size: prices are multiples of it, quote currency per base.
         step_size: quantities are multiples of it, base currency.
         min_quantity: smallest quantity of an order, base currency.
@@ -53,25 +61,41 @@ class SymbolRules:
     @property
     def base(self) -> str:
         """The asset that is traded."""
-        return self.symbol.split("/")[0]
+        return split_symbol(self.symbol)[0]
 
     @property
     def quote(self) -> str:
-        """The asset that prices are in."""
-        return self.symbol.split("/")[1]
+        """The asset that prices are in; of a swap, what is settled in, too."""
+        return split_symbol(self.symbol)[1]
 
 
 def split_symbol(symbol: object) -> tuple[str, str]:
     """Return base and quote of a unified symbol.
 
     Raises:
-        ConfigurationException: it is not of the form `BASE/QUOTE`, upper case.
+        ConfigurationException: it is neither of the form `BASE/QUOTE`, upper case, nor of the form
+            `BASE/QUOTE:QUOTE` of a swap that is settled in what it is quoted in.
     """
-    parts = symbol.split("/") if isinstance(symbol, str) else []
+    pair, _, settle = symbol.partition(":") if isinstance(symbol, str) else ("", "", "")
+    parts = pair.split("/")
     if len(parts) != 2 or not all(part.isalnum() and part == part.upper() for part in parts):
         message = f"symbol: {symbol!r} is not of the form BASE/QUOTE, such as ETH/BTC"
         raise ConfigurationException(message, component="simulator")
+    if symbol != pair and settle != parts[1]:
+        message = f"symbol: {symbol!r} is not settled in what it is quoted in, as {pair}:{parts[1]} is"
+        raise ConfigurationException(message, component="simulator")
     return parts[0], parts[1]
+
+
+def kind_of(symbol: str) -> MarketKind:
+    """Return what a valid unified symbol is one of."""
+    return MarketKind.LINEAR if ":" in symbol else MarketKind.SPOT
+
+
+def assets_of(symbol: str) -> tuple[str, ...]:
+    """Return the assets that an account needs to trade a valid unified symbol."""
+    base, quote = split_symbol(symbol)
+    return (base, quote) if kind_of(symbol) is MarketKind.SPOT else (quote,)
 
 
 def rules_for(symbol: str, price: Decimal, tick_size: Decimal | None = None) -> SymbolRules:
@@ -82,7 +106,14 @@ def rules_for(symbol: str, price: Decimal, tick_size: Decimal | None = None) -> 
     quote = split_symbol(symbol)[1]
     if tick_size is None:
         tick_size = min(Decimal("0.01"), Decimal(1).scaleb(price.adjusted() - 5))
-    step = Decimal("0.0001") if price < 1000 else Decimal("0.00001")
+    if kind_of(symbol) is MarketKind.LINEAR:
+        step, most_notional, most_stops = Decimal("0.1") if price < 10 else Decimal("0.001"), 10**12, 200
+    else:
+        step, most_notional, most_stops = (
+            Decimal("0.0001") if price < 1000 else Decimal("0.00001"),
+            9_000_000,
+            5,
+        )
     return SymbolRules(
         symbol=symbol,
         tick_size=max(tick_size, _SMALLEST),
@@ -90,4 +121,6 @@ def rules_for(symbol: str, price: Decimal, tick_size: Decimal | None = None) -> 
         min_quantity=step,
         min_price=max(tick_size, _SMALLEST),
         min_notional=_MIN_NOTIONAL.get(quote, Decimal("0.01")),
+        max_notional=Decimal(most_notional),
+        max_stop_orders=most_stops,
     )

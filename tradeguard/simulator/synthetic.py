@@ -98,7 +98,7 @@ class SyntheticMarket:
                 raise ConfigurationException(message, component="simulator")
             start_price = start_price.get(symbol)
         if start_price is None:
-            start_price = _START_PRICES.get(symbol, 1.0)
+            start_price = _START_PRICES.get(symbol.partition(":")[0], 1.0)
         return _within("start_price", start_price, 1e-6, 1e6)
 
     def __repr__(self) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 
 from tradeguard.exceptions import ConfigurationException
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.engine import Engine
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.ledger import MARKET
 from tradeguard.simulator.listen_keys import ListenKeys
 from tradeguard.simulator.market import Market
+from tradeguard.simulator.symbols import kind_of
 
 __all__ = ["Credentials", "Payout", "PayoutKind", "Venue"]
 
@@ -76,7 +77,10 @@ class Venue:
         taker_fee: share of what an incoming order receives.
         visibility_lag_ms: how long a new order stays invisible to look-ups.
         now_ms: epoch milliseconds of the start.
-        customs: how orders are named and fees taken.
+        customs: how orders are named and fees taken, and what is traded.
+
+    Raises:
+        ConfigurationException: a symbol is listed twice, or is none that is traded here.
     """
 
     def __init__(
@@ -87,14 +91,12 @@ class Venue:
         taker_fee: Decimal,
         visibility_lag_ms: int,
         now_ms: int,
-        customs: Customs | None = None,
+        customs: Customs = SPOT,
     ) -> None:
         feeds: dict[str, SymbolFeed] = {}
         for market in markets:
             for listing in market.listings(seed):
-                if listing.rules.symbol in feeds:
-                    message = f"market: {listing.rules.symbol} is listed twice"
-                    raise ConfigurationException(message, component="simulator")
+                _check_symbol(listing.rules.symbol, feeds, customs)
                 feeds[listing.rules.symbol] = SymbolFeed(listing, now_ms)
         self.seed = seed
         self.engine = Engine(feeds, seed, maker_fee, taker_fee, now_ms, customs)
@@ -168,3 +170,13 @@ class Venue:
 
     def _text(self, purpose: str) -> str:
         return hashlib.sha256(f"{self.seed}/{purpose}".encode()).hexdigest()
+
+
+def _check_symbol(symbol: str, listed: Collection[str], customs: Customs) -> None:
+    problem = None
+    if symbol in listed:
+        problem = "is listed twice"
+    elif kind_of(symbol) is not customs.kind:
+        problem = f"is no {customs.kind}, such as {customs.usual_symbol}, which alone are traded here"
+    if problem is not None:
+        raise ConfigurationException(f"market: {symbol} {problem}", component="simulator")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tradeguard.simulator.binance.errors import BinanceError
 from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.binance.serialise import symbol_id
 from tradeguard.simulator.dialect import View
 from tradeguard.simulator.symbol_book import SymbolBook
 from tradeguard.simulator.venue import Venue
@@ -30,15 +31,15 @@ class Call:
     view: View
     account: str = ""
 
-    def book(self, symbol_id: str | None = None) -> SymbolBook:
-        """Return the book of `symbol_id`, or of the mandatory parameter `symbol`.
+    def book(self, symbol_name: str | None = None) -> SymbolBook:
+        """Return the book of `symbol_name`, as Binance calls it, or of the mandatory parameter `symbol`.
 
         Raises:
             BinanceError: there is no such symbol.
         """
-        name = self.params.required("symbol") if symbol_id is None else symbol_id
+        name = self.params.required("symbol") if symbol_name is None else symbol_name
         for symbol, book in self.venue.engine.books.items():
-            if symbol.replace("/", "") == name:
+            if symbol_id(symbol) == name:
                 return book
         raise BinanceError(-1121, "Invalid symbol.")
 

@@ -1,4 +1,4 @@
-"""Binance's spot REST interface, as a dialect."""
+"""Binance's REST interfaces, as dialects: what spot and futures share, and spot."""
 
 from __future__ import annotations
 
@@ -12,26 +12,43 @@ from tradeguard.simulator.binance.errors import BinanceError
 from tradeguard.simulator.binance.params import Params
 from tradeguard.simulator.binance.routes import ROUTES
 from tradeguard.simulator.binance.signing import authenticate, check_age, check_signature
-from tradeguard.simulator.customs import Customs
+from tradeguard.simulator.customs import SPOT, Customs
 from tradeguard.simulator.dialect import ParsedRequest, View
 from tradeguard.simulator.faults import Fault
 from tradeguard.simulator.replies import html_page, json_reply
 from tradeguard.simulator.venue import Credentials, Venue
 from tradeguard.simulator.wire import HttpReply, HttpRequest
 
-__all__ = ["BinanceDialect"]
+__all__ = ["BinanceDialect", "ConfigMaker"]
 
-_CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "withdrawOrderId")
+_CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clientAlgoId", "withdrawOrderId")
+
+ConfigMaker = Callable[[str, Credentials, Callable[[], int] | None], dict[str, Any]]
+"""Makes ccxt's configuration of a URL, an account's keys, and a clock if it needs one."""
 
 
 class BinanceDialect:
-    """Reads, answers and complains as Binance does."""
+    """Reads, answers and complains as Binance does; on its spot market, unless told otherwise.
 
-    customs = Customs()
+    Args:
+        routes: the endpoints, by method and path.
+        customs: how orders are named and fees taken, and what is traded.
+        config: makes the configuration of ccxt's class.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[tuple[str, str], Endpoint] = ROUTES,
+        customs: Customs = SPOT,
+        config: ConfigMaker = ccxt_config,
+    ) -> None:
+        self.customs = customs
+        self._routes = routes
+        self._config = config
 
     def parse(self, request: HttpRequest, venue: Venue) -> ParsedRequest:
         """Understand a request."""
-        endpoint = ROUTES.get((request.method, request.path))
+        endpoint = self._routes.get((request.method, request.path))
         if endpoint is None:
             return ParsedRequest(unreadable=html_page(404))
         try:
@@ -78,8 +95,8 @@ class BinanceDialect:
     def ccxt_config(
         self, url: str, credentials: Credentials, time_ms: Callable[[], int] | None
     ) -> dict[str, Any]:
-        """Return what `ccxt.binance` needs."""
-        return ccxt_config(url, credentials, time_ms)
+        """Return what ccxt's class needs."""
+        return self._config(url, credentials, time_ms)
 
 
 class _Visit:

@@ -39,8 +39,8 @@ def server_time(call: Call) -> object:
     return {"serverTime": call.view.server_ms}
 
 
-def klines(call: Call) -> object:
-    """GET /api/v3/klines."""
+def klines(call: Call, most: int = 1000) -> object:
+    """GET /api/v3/klines; at most `most` of them."""
     book = call.book()
     interval = TIMEFRAMES_MS.get(call.params.required("interval"))
     if interval is None:
@@ -49,7 +49,7 @@ def klines(call: Call) -> object:
         interval,
         call.params.integer("startTime"),
         call.params.integer("endTime"),
-        call.params.limit(500, 1000),
+        call.params.limit(500, most),
         call.view.market_ms,
     )
     return [kline_json(candle, interval) for candle in candles]

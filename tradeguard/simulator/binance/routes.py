@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 
 from tradeguard.simulator.binance import lookups, market_data, trading, user_streams, wallet
 from tradeguard.simulator.binance.call import Endpoint, Handler
+from tradeguard.simulator.binance.endpoints import by_symbol, depth_weight, public, signed, table_of
 from tradeguard.simulator.binance.exchange_info import exchange_info
 from tradeguard.simulator.binance.params import Params
 from tradeguard.simulator.binance.socket_routes import socket_endpoints
@@ -15,20 +15,10 @@ from tradeguard.simulator.faults import EndpointGroup
 __all__ = ["ROUTES"]
 
 _API = "/api/v3"
-_SIGNED = ("recvWindow", "timestamp", "signature")
 _ORDER = (
     "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId strategyId strategyType "
     "stopPrice trailingDelta icebergQty newOrderRespType selfTradePreventionMode"
 )
-
-
-def _depth_weight(params: Params) -> int:
-    limit = params.limit(100, 5000)
-    return next(weight for most, weight in ((100, 5), (500, 25), (1000, 50), (5000, 250)) if limit <= most)
-
-
-def _by_symbol(one: int, several: int) -> Callable[[Params], int]:
-    return lambda params: one if "symbol" in params else several
 
 
 def _day_weight(params: Params) -> int:
@@ -40,37 +30,6 @@ def _day_weight(params: Params) -> int:
 
 def _trades_weight(params: Params) -> int:
     return 5 if "orderId" in params else 20
-
-
-def _public(
-    path: str,
-    handler: Handler,
-    params: str = "",
-    weight: int | Callable[[Params], int] = 1,
-    group: EndpointGroup = EndpointGroup.MARKET,
-) -> Endpoint:
-    return Endpoint(
-        method="GET", path=path, group=group, handler=handler, params=frozenset(params.split()), weight=weight
-    )
-
-
-def _signed(
-    method: str,
-    path: str,
-    group: EndpointGroup,
-    handler: Handler,
-    params: str = "",
-    weight: int | Callable[[Params], int] = 1,
-) -> Endpoint:
-    return Endpoint(
-        method=method,
-        path=path,
-        group=group,
-        handler=handler,
-        params=frozenset((*params.split(), *_SIGNED)),
-        weight=weight,
-        signed=True,
-    )
 
 
 def _keyed(method: str, handler: Handler, params: str = "") -> Endpoint:
@@ -87,44 +46,44 @@ def _keyed(method: str, handler: Handler, params: str = "") -> Endpoint:
 
 def _table(endpoints: Sequence[Endpoint]) -> Mapping[tuple[str, str], Endpoint]:
     everything = (*endpoints, *socket_endpoints(endpoints))
-    return MappingProxyType({(endpoint.method, endpoint.path): endpoint for endpoint in everything})
+    return table_of(everything)
 
 
 ROUTES = _table(
     (
-        _public(f"{_API}/ping", market_data.ping),
-        _public(f"{_API}/time", market_data.server_time),
-        _public(
+        public(f"{_API}/ping", market_data.ping),
+        public(f"{_API}/time", market_data.server_time),
+        public(
             f"{_API}/exchangeInfo",
             exchange_info,
             "symbol symbols permissions showPermissionSets symbolStatus",
             20,
         ),
-        _public(f"{_API}/depth", market_data.depth, "symbol limit symbolStatus", _depth_weight),
-        _public(f"{_API}/trades", market_data.trades, "symbol limit", 25),
-        _public(f"{_API}/historicalTrades", market_data.trades, "symbol limit fromId", 25),
-        _public(f"{_API}/aggTrades", market_data.agg_trades, "symbol fromId startTime endTime limit", 4),
-        _public(f"{_API}/klines", market_data.klines, "symbol interval startTime endTime timeZone limit", 2),
-        _public(
+        public(f"{_API}/depth", market_data.depth, "symbol limit symbolStatus", depth_weight),
+        public(f"{_API}/trades", market_data.trades, "symbol limit", 25),
+        public(f"{_API}/historicalTrades", market_data.trades, "symbol limit fromId", 25),
+        public(f"{_API}/aggTrades", market_data.agg_trades, "symbol fromId startTime endTime limit", 4),
+        public(f"{_API}/klines", market_data.klines, "symbol interval startTime endTime timeZone limit", 2),
+        public(
             f"{_API}/ticker/24hr", market_data.ticker_24hr, "symbol symbols type symbolStatus", _day_weight
         ),
-        _public(f"{_API}/ticker/price", market_data.price, "symbol symbols symbolStatus", _by_symbol(2, 4)),
-        _public(
+        public(f"{_API}/ticker/price", market_data.price, "symbol symbols symbolStatus", by_symbol(2, 4)),
+        public(
             f"{_API}/ticker/bookTicker",
             market_data.book_ticker,
             "symbol symbols symbolStatus",
-            _by_symbol(2, 4),
+            by_symbol(2, 4),
         ),
-        _public("/sapi/v1/system/status", lookups.system_status, group=EndpointGroup.MARKET),
-        _signed("POST", f"{_API}/order", EndpointGroup.CREATE, trading.create_order, _ORDER),
-        _signed(
+        public("/sapi/v1/system/status", lookups.system_status, group=EndpointGroup.MARKET),
+        signed("POST", f"{_API}/order", EndpointGroup.CREATE, trading.create_order, _ORDER),
+        signed(
             "POST",
             f"{_API}/order/test",
             EndpointGroup.CREATE,
             trading.test_order,
             f"{_ORDER} computeCommissionRates",
         ),
-        _signed(
+        signed(
             "POST",
             f"{_API}/order/cancelReplace",
             EndpointGroup.CREATE,
@@ -132,15 +91,15 @@ ROUTES = _table(
             f"{_ORDER} cancelReplaceMode cancelNewClientOrderId cancelOrigClientOrderId cancelOrderId "
             "cancelRestrictions orderRateLimitExceededMode",
         ),
-        _signed(
+        signed(
             "DELETE",
             f"{_API}/order",
             EndpointGroup.CANCEL,
             trading.cancel_order,
             "symbol orderId origClientOrderId newClientOrderId cancelRestrictions",
         ),
-        _signed("DELETE", f"{_API}/openOrders", EndpointGroup.CANCEL, trading.cancel_all, "symbol"),
-        _signed(
+        signed("DELETE", f"{_API}/openOrders", EndpointGroup.CANCEL, trading.cancel_all, "symbol"),
+        signed(
             "GET",
             f"{_API}/order",
             EndpointGroup.LOOKUP,
@@ -148,15 +107,15 @@ ROUTES = _table(
             "symbol orderId origClientOrderId",
             4,
         ),
-        _signed(
+        signed(
             "GET",
             f"{_API}/openOrders",
             EndpointGroup.LOOKUP,
             lookups.open_orders,
             "symbol",
-            _by_symbol(6, 80),
+            by_symbol(6, 80),
         ),
-        _signed(
+        signed(
             "GET",
             f"{_API}/allOrders",
             EndpointGroup.LOOKUP,
@@ -164,7 +123,7 @@ ROUTES = _table(
             "symbol orderId startTime endTime limit",
             20,
         ),
-        _signed(
+        signed(
             "GET",
             f"{_API}/myTrades",
             EndpointGroup.LOOKUP,
@@ -172,19 +131,19 @@ ROUTES = _table(
             "symbol orderId startTime endTime fromId limit",
             _trades_weight,
         ),
-        _signed("GET", f"{_API}/account", EndpointGroup.ACCOUNT, lookups.account, "omitZeroBalances", 20),
-        _signed("GET", "/sapi/v1/asset/tradeFee", EndpointGroup.ACCOUNT, lookups.trade_fee, "symbol"),
+        signed("GET", f"{_API}/account", EndpointGroup.ACCOUNT, lookups.account, "omitZeroBalances", 20),
+        signed("GET", "/sapi/v1/asset/tradeFee", EndpointGroup.ACCOUNT, lookups.trade_fee, "symbol"),
         _keyed("POST", user_streams.start),
         _keyed("PUT", user_streams.renew, "listenKey"),
         _keyed("DELETE", user_streams.stop, "listenKey"),
-        _signed(
+        signed(
             "POST",
             "/sapi/v1/capital/withdraw/apply",
             EndpointGroup.PAYOUT,
             wallet.withdraw,
             "coin withdrawOrderId network address addressTag amount transactionFeeFlag name walletType",
         ),
-        _signed(
+        signed(
             "POST",
             "/sapi/v1/asset/transfer",
             EndpointGroup.PAYOUT,

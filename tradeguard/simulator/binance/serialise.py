@@ -34,7 +34,7 @@ def amount(number: Decimal) -> str:
 
 def symbol_id(symbol: str) -> str:
     """Return Binance's name of a unified symbol."""
-    return symbol.replace("/", "")
+    return symbol.partition(":")[0].replace("/", "")
 
 
 def kline_json(candle: Candle, interval_ms: int) -> list[object]:

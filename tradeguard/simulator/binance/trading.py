@@ -9,9 +9,10 @@ from types import MappingProxyType
 from tradeguard.simulator.binance.call import Call
 from tradeguard.simulator.binance.errors import BinanceError, of_rejection
 from tradeguard.simulator.binance.params import Params
+from tradeguard.simulator.binance.selection import named_open
 from tradeguard.simulator.binance.serialise import cancel_json, placed_json, symbol_id
 from tradeguard.simulator.orders import Order, OrderRequest, OrderType, SelfTrade, Side, TimeInForce
-from tradeguard.simulator.rejections import EngineRejection, Reason
+from tradeguard.simulator.rejections import EngineRejection
 
 __all__ = ["cancel_all", "cancel_order", "cancel_replace", "create_order", "test_order"]
 
@@ -120,22 +121,8 @@ def _canceled(call: Call, order: Order, cancel_id: str) -> dict[str, object]:
 
 
 def _to_cancel(call: Call, id_name: str, client_name: str) -> Order:
-    symbol, params = call.book().feed.symbol, call.params
-    order_id, client_id = params.integer(id_name), params.client_order_id(client_name)
-    if order_id is None and client_id is None:
-        message = f"Param '{client_name}' or '{id_name}' must be sent, but both were empty/null!"
-        raise BinanceError(-1102, message)
-    register = call.venue.engine.register
-    order = (
-        register.open_one(call.account, client_id or "")
-        if order_id is None
-        else register.by_id(call.account, symbol, order_id)
-    )
-    if order is None or not order.status.is_open or order.request.symbol != symbol:
-        raise of_rejection(EngineRejection(Reason.UNKNOWN_ORDER))
-    if order_id is not None and client_id is not None and order.client_order_id != client_id:
-        raise BinanceError(-2039, "Client order ID is not correct for this order ID.")
-    restriction = params.text("cancelRestrictions")
+    order = named_open(call, id_name, client_name)
+    restriction = call.params.text("cancelRestrictions")
     if restriction is not None and restriction not in _RESTRICTIONS:
         raise BinanceError(-1145, "Invalid cancelRestrictions")
     if restriction is not None and order.status != _RESTRICTIONS[restriction]:
