@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -52,7 +52,14 @@ def read_account(
     }
     balances = balances_of(answer)
     for currency in {market.quote for market in swaps.values()}:
-        balances[currency] = _wallet(exchange.id, currency, answer, balances.get(currency, Balance()), told)
+        ours = [each for each in told if _settle(each) == currency]
+        margins = sum((_margin(each, positions.get(str(each.get("symbol")))) for each in ours), ZERO)
+        held = balances.get(currency, Balance())
+        wallet = _told_wallet(answer, currency)
+        if wallet is None:
+            wallet = held.total - _gains(exchange.id, ours)
+        # What is locked beyond the margin of positions, open orders lock.
+        balances[currency] = Balance(wallet, max(held.locked - margins, ZERO))
     return Snapshot(balances, taken_at, positions)
 
 
@@ -73,21 +80,18 @@ def _position(told: Mapping[str, Any], market: Market, leverage: Decimal) -> Net
     )
 
 
-def _wallet(
-    exchange_id: str,
-    currency: str,
-    answer: Mapping[str, Any],
-    balance: Balance,
-    told: list[Mapping[str, Any]],
-) -> Balance:
-    """Return a settle currency without the profit that is not realised, and without the margin of positions."""
-    ours = [each for each in told if _settle(each) == currency]
-    margins = sum((exact(each.get("initialMargin")) for each in ours), ZERO)
-    total = _told_wallet(answer, currency)
-    if total is None:
-        gains = sum((exact(each.get("unrealizedPnl")) for each in ours), ZERO)
-        total = balance.total - (ZERO if exchange_id in _TOTAL_WITHOUT_GAIN else gains)
-    return Balance(total, max(balance.locked - margins, ZERO))
+def _margin(told: Mapping[str, Any], position: NetPosition | None) -> Decimal:
+    """Return the margin of a position without that of its orders, which Binance adds to it."""
+    notional = abs(exact(told.get("notional")))
+    if position is None or not notional:
+        return exact(told.get("initialMargin"))
+    return notional / position.leverage
+
+
+def _gains(exchange_id: str, told: Iterable[Mapping[str, Any]]) -> Decimal:
+    if exchange_id in _TOTAL_WITHOUT_GAIN:
+        return ZERO
+    return sum((exact(each.get("unrealizedPnl")) for each in told), ZERO)
 
 
 def _settle(position: Mapping[str, Any]) -> str:

@@ -68,6 +68,7 @@ class OrderWatch:
         self._rate = rate
         self._post = post
         self._watched: dict[str, Watched] = {}
+        self._without_order_trades: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -168,14 +169,21 @@ class OrderWatch:
         return [in_base(trade, watched.market.contract_size) for trade in self._shown(watched, order)]
 
     def _shown(self, watched: Watched, order: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        has = self._exchange.has
-        if has.get("fetchOrderTrades"):
-            trades: Sequence[Mapping[str, Any]] = ask(
-                self._exchange.fetch_order_trades, watched.order_id, watched.symbol
-            )
-            return trades
+        has, symbol = self._exchange.has, watched.symbol
+        if has.get("fetchOrderTrades") and symbol not in self._without_order_trades:
+            try:
+                trades: Sequence[Mapping[str, Any]] = ask(
+                    self._exchange.fetch_order_trades, watched.order_id, symbol
+                )
+            except CallFailedError as failed:
+                # What ccxt has for an exchange it need not have for each kind of its markets.
+                if not isinstance(failed.error, ccxt.NotSupported):
+                    raise
+                self._without_order_trades.add(symbol)
+            else:
+                return trades
         if has.get("fetchMyTrades"):
-            recent = ask(self._exchange.fetch_my_trades, watched.symbol, order.get("timestamp"))
+            recent = ask(self._exchange.fetch_my_trades, symbol, order.get("timestamp"))
             return [trade for trade in recent if str(trade.get("order")) == watched.order_id]
         return ()
 

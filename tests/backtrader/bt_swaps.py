@@ -66,6 +66,7 @@ class SwapExchange(ScriptedExchange):
         told = {
             "symbol": SWAP, "contracts": abs(size), "contractSize": self.size, "entryPrice": entry,
             "side": "short" if size < 0 else "long", "hedged": self.hedged, "leverage": self.leverage,
+            "notional": abs(size) * self.size * self.price,
             "initialMargin": abs(size) * self.size * self.price / self.leverage,
             "unrealizedPnl": size * self.size * (self.price - entry),
         }  # fmt: skip
