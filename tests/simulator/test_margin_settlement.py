@@ -57,7 +57,9 @@ def request(side: Side, quantity: float, price: float | None = None, **more: Any
 def trade(engine: Engine, side: Side, quantity: float, price: float) -> tuple[Order, Order]:
     """Let account one take what account two rests at a price better than the market's."""
     other = Side.SELL if side is Side.BUY else Side.BUY
-    return engine.place("two", request(other, quantity, price)), engine.place("one", request(side, quantity, price))
+    return engine.place("two", request(other, quantity, price)), engine.place(
+        "one", request(side, quantity, price)
+    )
 
 
 def test_a_position_is_averaged_reduced_and_flipped() -> None:
@@ -171,7 +173,11 @@ class MarginMachine(RuleBasedStateMachine):
     def begin(self, seed: int, volatility: float) -> None:
         self.symbols = [SYMBOL, "XRP/USDT:USDT"]
         market = SyntheticMarket(
-            self.symbols, seed, volatility=volatility, history=2, start_price={SYMBOL: 100, "XRP/USDT:USDT": 2}
+            self.symbols,
+            seed,
+            volatility=volatility,
+            history=2,
+            start_price={SYMBOL: 100, "XRP/USDT:USDT": 2},
         )
         self.engine, self.margins = engine_of(market)
         self.open_market_at = self.engine.ledger.totals()
@@ -211,7 +217,9 @@ class MarginMachine(RuleBasedStateMachine):
     ) -> None:
         symbol = self.symbols[number]
         rules, last = self.engine.books[symbol].rules, self.engine.last_price(symbol)
-        price = (last * (1 + Decimal(offset) / 10_000) / rules.tick_size).to_integral_value() * rules.tick_size
+        price = (
+            last * (1 + Decimal(offset) / 10_000) / rules.tick_size
+        ).to_integral_value() * rules.tick_size
         self._place(
             account,
             symbol,
