@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -54,13 +55,38 @@ def read_account(
     for currency in {market.quote for market in swaps.values()}:
         ours = [each for each in told if _settle(each) == currency]
         margins = sum((_margin(each, positions.get(str(each.get("symbol")))) for each in ours), ZERO)
-        held = balances.get(currency, Balance())
-        wallet = _told_wallet(answer, currency)
-        if wallet is None:
-            wallet = held.total - _gains(exchange.id, ours)
-        # What is locked beyond the margin of positions, open orders lock.
-        balances[currency] = Balance(wallet, max(held.locked - margins, ZERO))
+        held = _Held.of(exchange.id, currency, answer, balances.get(currency, Balance()), ours)
+        # What is not free and no margin of a position, open orders lock.
+        balances[currency] = Balance(held.wallet, max(held.equity - held.free - margins, ZERO))
     return Snapshot(balances, taken_at, positions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A settle currency: without the profit that is not realised, with it, and what of that is free."""
+
+    wallet: Decimal
+    equity: Decimal
+    free: Decimal
+
+    @classmethod
+    def of(
+        cls,
+        exchange_id: str,
+        currency: str,
+        answer: Mapping[str, Any],
+        balance: Balance,
+        told: Iterable[Mapping[str, Any]],
+    ) -> _Held:
+        gains = sum((exact(each.get("unrealizedPnl")) for each in told), ZERO)
+        equity = balance.total + (gains if exchange_id in _TOTAL_WITHOUT_GAIN else ZERO)
+        wallet = _told_wallet(answer, currency)
+        free = (answer.get(currency) or {}).get("free")
+        return cls(
+            equity - gains if wallet is None else wallet,
+            equity,
+            equity - balance.locked if free is None else exact(free),
+        )
 
 
 def _where(exchange: Any, only_swaps: bool) -> tuple[Any, ...]:
@@ -86,12 +112,6 @@ def _margin(told: Mapping[str, Any], position: NetPosition | None) -> Decimal:
     if position is None or not notional:
         return exact(told.get("initialMargin"))
     return notional / position.leverage
-
-
-def _gains(exchange_id: str, told: Iterable[Mapping[str, Any]]) -> Decimal:
-    if exchange_id in _TOTAL_WITHOUT_GAIN:
-        return ZERO
-    return sum((exact(each.get("unrealizedPnl")) for each in told), ZERO)
 
 
 def _settle(position: Mapping[str, Any]) -> str:

@@ -43,6 +43,11 @@ _TYPES = {
 }
 _STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
 _TRAILS = frozenset({bt.Order.StopTrail, bt.Order.StopTrailLimit})
+_CONDITIONS = (
+    "triggerPrice", "stopPrice", "stopLossPrice", "takeProfitPrice", "trailingAmount", "trailingPercent",
+    "callbackRate", "trailingDelta",
+)  # fmt: skip
+"""Parameters with which ccxt places an order that waits for its price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,11 @@ def route(
         RefusedError: the exchange cannot do this, or refuses an order of this size.
     """
     market = market_of(exchange, symbol)
+    conditions = [] if market.rests_stops else [name for name in _CONDITIONS if name in params]
+    if conditions:
+        raise RefusedError(
+            f"{symbol}: {conditions[0]} makes an order that cannot be followed up; order a Stop or a StopTrail"
+        )
     kind = _kind(order)
     trigger = (
         None if order.exectype not in _STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
@@ -126,8 +136,9 @@ def route(
         price = _priced(exchange, symbol, wanted)
     amount = _sized(exchange, market, abs(order.created.size) if size is None else size)
     reference = next(each for each in (price, trigger, order.created.pclose) if each is not None)
-    if kind == "market" and order.isbuy() and exchange.options.get("createMarketBuyOrderRequiresPrice"):
-        price = reference  # such an exchange buys for an amount of quote currency
+    buys_for_an_amount = market.coin and exchange.options.get("createMarketBuyOrderRequiresPrice")
+    if kind == "market" and order.isbuy() and buys_for_an_amount:
+        price = reference  # such an exchange buys coin for an amount of quote currency
     request = OrderRequest(
         ref=order.ref,
         symbol=symbol,

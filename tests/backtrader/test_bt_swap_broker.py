@@ -152,6 +152,28 @@ def test_an_order_that_the_margin_does_not_carry_ends_as_margin(trade: Trade, ex
     assert [clone.getstatusname() for clone in log.clones] == ["Submitted", "Margin"]
 
 
+@pytest.mark.parametrize("name", ["triggerPrice", "stopLossPrice", "trailingPercent"])
+def test_an_order_of_the_exchanges_own_that_waits_is_rejected(
+    trade: Trade, exchange: SwapExchange, name: str
+) -> None:
+    log = trade({4: lambda strategy: strategy.sell(size=1, params={name: 90.0})})
+    assert f"{name} makes an order that cannot be followed up" in log.clones[0].info["reason"]
+    assert exchange.called("create_order") == []
+
+
+def test_a_fee_in_a_third_currency_is_told_by_the_price_of_its_swap(
+    trade: Trade, exchange: SwapExchange
+) -> None:
+    """As Binance takes its fees in BNB, and has BNB/USDT:USDT alone; of the coin of the swap itself, too."""
+    honest = exchange.fill
+    exchange.fill = lambda *a, **k: honest(*a, **{**k, "cost": 0.01, "currency": "ETH"})  # type: ignore[method-assign]
+    seen: list[Any] = []
+    log = trade(
+        {4: lambda strategy: strategy.sell(size=2), 8: lambda strategy: seen.append(strategy.position.size)}
+    )
+    assert (log.clones[-1].executed.comm, seen) == (1.0, [-2.0])
+
+
 # -- contracts ------------------------------------------------------------------------------------------------------
 
 
