@@ -145,3 +145,17 @@ def kraken(kraken_server: SimulatedExchange, clock: ManualClock, tmp_path: Path)
     exchange = GuardedExchange("kraken", kraken_server.ccxt_config(timeout=300), guard=guard)
     yield exchange
     exchange.close()
+
+
+@pytest.fixture
+def usdm_server(clock: ManualClock) -> Iterator[SimulatedExchange]:
+    with SimulatedExchange(seed=1, clock=clock, dialect="binanceusdm") as server:
+        yield server
+
+
+@pytest.fixture
+def usdm(usdm_server: SimulatedExchange, clock: ManualClock, tmp_path: Path) -> Iterator[Any]:
+    guard = GuardConfig(clock=clock, journal=tmp_path / "usdm.db")
+    exchange = GuardedExchange("binanceusdm", usdm_server.ccxt_config(timeout=300), guard=guard)
+    yield exchange
+    exchange.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -105,6 +104,43 @@ def test_more_than_the_margin_allows_is_refused_and_a_reduction_never_is() -> No
     engine.place("one", request(Side.SELL, 19, 101))
 
 
+def test_orders_share_the_margin_and_a_change_counts_an_order_once() -> None:
+    engine, margins = steady()
+    margins.set_leverage("one", SYMBOL, 2)
+    engine.place("one", request(Side.BUY, 10, 100))
+    second = engine.place("one", request(Side.BUY, 9, 100))
+    engine.amend(second, quantity=Decimal(10))
+    assert margins.margin("one", "USDT").available == 0
+    with pytest.raises(EngineRejection, match=str(Reason.INSUFFICIENT_BALANCE)):
+        engine.amend(second, quantity=Decimal("10.001"))
+    assert margins.margin("one", "USDT").orders == 1000
+
+
+def test_what_a_market_order_loses_at_once_is_covered_too() -> None:
+    engine, margins = steady(FEE)
+    margins.set_leverage("one", SYMBOL, 1)
+    with pytest.raises(EngineRejection, match=str(Reason.INSUFFICIENT_BALANCE)):
+        engine.place("one", request(Side.BUY, 9.995))
+    engine.place("one", request(Side.BUY, 9.98))
+    margin = margins.margin("one", "USDT")
+    assert 0 < margin.balance - margin.initial < 2
+
+
+def test_an_account_whose_margin_is_gone_may_still_reduce() -> None:
+    falling = [
+        [n * 60_000, price, price, price, price, 80.0] for n, price in enumerate([100.0, 100.0, 80.0, 80.0])
+    ]
+    engine, margins = engine_of(ReplayMarket(falling, SYMBOL, history=1))
+    margins.set_leverage("one", SYMBOL, 20)
+    engine.place("one", request(Side.BUY, 150, 100.1))
+    engine.advance(START_MS + 1500)
+    assert margins.margin("one", "USDT").balance < 0
+    with pytest.raises(EngineRejection, match=str(Reason.INSUFFICIENT_BALANCE)):
+        engine.place("one", request(Side.BUY, 1, 80))
+    engine.place("one", request(Side.SELL, 100))
+    assert margins.position("one", SYMBOL).amount < 150
+
+
 def test_leverage_cannot_be_lowered_below_what_is_open() -> None:
     engine, margins = steady()
     trade(engine, Side.BUY, 100, 100)
@@ -204,7 +240,7 @@ class MarginMachine(RuleBasedStateMachine):
         time_in_force=st.sampled_from(TimeInForce),
         reduce_only=st.booleans(),
     )
-    def order(  # noqa: PLR0913
+    def order(
         self,
         account: str,
         number: int,

@@ -94,7 +94,8 @@ def _account() -> Iterator[Endpoint]:
     group = EndpointGroup.ACCOUNT
     for version in (_V2, _V3):
         yield signed("GET", f"{version}/balance", group, account.balance, weight=5)
-    yield signed("GET", f"{_V2}/account", group, account.account_v2, weight=5)
+    # ccxt sends along by what param it was chosen
+    yield signed("GET", f"{_V2}/account", group, account.account_v2, "useV2", 5)
     yield signed("GET", f"{_V3}/account", group, account.account_v3, weight=5)
     yield signed("GET", f"{_V2}/positionRisk", group, account.position_risk_v2, "symbol", 5)
     yield signed("GET", f"{_V3}/positionRisk", group, account.position_risk_v3, "symbol", 5)
