@@ -31,11 +31,12 @@ class NetPosition:
     def moved(self, delta: Decimal, price: Decimal) -> tuple[NetPosition, Decimal]:
         """Return the position after a fill of `delta` at `price`, and the profit that the fill has realised."""
         before, after = self.size, self.size + delta
+        entry = price if self.price is None else self.price  # unknown, it counts as if nothing was won
         if before * delta >= 0:
-            cost = before * (self.price or ZERO) + delta * price
+            cost = before * entry + delta * price
             return replace(self, size=after, price=cost / after if after else ZERO), ZERO
         closed = -delta if abs(delta) <= abs(before) else before
-        profit = closed * (price - (self.price or ZERO))
+        profit = closed * (price - entry)
         if before * after > 0:
             return replace(self, size=after), profit
         return replace(self, size=after, price=price if after else ZERO), profit

@@ -58,6 +58,12 @@ def test_a_short_wins_as_the_price_falls_and_binds_margin_all_the_same() -> None
     assert (position.margin(D(90)), position.margin(D(110))) == (45, 55)
 
 
+def test_what_was_opened_at_a_price_that_nobody_knows_earns_nothing() -> None:
+    position, profit = NetPosition(D(2), None).moved(D(-1), D(90))
+    assert (position, profit) == (NetPosition(D(1), None), 0)
+    assert NetPosition(D(2), None).moved(D(2), D(90)) == (NetPosition(D(4), D(90)), 0)
+
+
 def test_without_a_price_nothing_is_won_and_the_margin_is_that_of_the_entry() -> None:
     position = NetPosition(D(-2), D(100), D(4))
     assert (position.gain(D(0)), position.margin(D(0))) == (0, 50)

@@ -112,6 +112,34 @@ def test_an_order_turns_a_long_into_a_short(futures: Any) -> None:
     ]
 
 
+def test_two_swaps_share_the_margin_of_one_account(futures: Any) -> None:
+    other = "BTC/USDT:USDT"
+    traded = futures(market=SyntheticMarket([SWAP, other]))
+    seen: list[Any] = []
+
+    def look(strategy: Any) -> None:
+        prices = [(data._dataname, data.close[0]) for data in strategy.datas]
+        seen.append((strategy.broker.get_value(), strategy.broker.get_cash(), dict(prices)))
+
+    traded.live({
+        5: lambda strategy: strategy.sell(data=strategy.datas[0], size=2),
+        6: lambda strategy: strategy.buy(data=strategy.datas[1], size=0.01),
+        12: look,
+    }, also=[other], broker={"leverage": {SWAP: 3, other: 10}})  # fmt: skip
+    positions = traded.simulated.positions()
+    assert {symbol: (float(each.amount), each.leverage) for symbol, each in positions.items()} == {
+        SWAP: (-2.0, 3), other: (0.01, 10),
+    }  # fmt: skip
+    ((value, cash, prices),) = seen
+    fees = float(sum(fill.fee for fill in traded.simulated.trades()))
+    gains = sum(
+        float(each.amount) * (prices[name] - float(each.entry_price)) for name, each in positions.items()
+    )
+    margins = sum(abs(float(each.amount)) * prices[name] / each.leverage for name, each in positions.items())
+    assert value == pytest.approx(10_000 - fees + gains)
+    assert cash == pytest.approx(10_000 - fees + gains - margins)
+
+
 def test_more_than_the_margin_carries_ends_as_margin(futures: Any) -> None:
     log = futures(balances={"USDT": 100}).live({5: lambda strategy: strategy.sell(size=5)})
     assert states(log) == ["Submitted", "Margin"]
