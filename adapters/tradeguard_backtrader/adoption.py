@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import backtrader as bt
@@ -15,7 +14,6 @@ from tradeguard_backtrader.held_book import HeldBook
 from tradeguard_backtrader.held_orders import HeldOrder, Stage
 from tradeguard_backtrader.holding_desk import HoldingDesk
 from tradeguard_backtrader.live_orders import LiveOrder
-from tradeguard_backtrader.markets import market_of
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import OrderRequest, adopted_order
 from tradeguard_backtrader.prices import PriceWatch
@@ -92,9 +90,9 @@ class Adoption:
         if data is None or not len(data):
             return None
         if held is None:
-            order, request = adopted_order(adopted, data, self._contract_size(adopted.order["symbol"]))
+            order, request = adopted_order(adopted, data)
         else:
-            order, request = self._held_order(held, adopted.remaining)
+            order, request = _held_order(held, data, adopted.remaining)
         live = self._make_live(order, request)
         live.ticket.order_id = order_id = str(adopted.order["id"])
         order.addinfo(order_id=order_id, client_order_id=adopted.order.get("clientOrderId"), adopted=True)
@@ -112,7 +110,7 @@ class Adoption:
         live = None if found is None else self._adopt(found, held)
         if live is not None:
             return live
-        order, request = self._held_order(held, float(held.amount))
+        order, request = _held_order(held, self._prices.data(held.symbol), float(held.amount))
         order.addinfo(adopted=True)
         if held.stage is not Stage.SENT:
             order.addinfo(held="here")
@@ -121,14 +119,8 @@ class Adoption:
         live.expires_ms = held.expires_ms
         return live
 
-    def _contract_size(self, symbol: str) -> Decimal:
-        return market_of(self._broker.store.exchange, symbol).contract_size
 
-    def _held_order(self, held: HeldOrder, size: float) -> tuple[Any, OrderRequest]:
-        return _held_order(held, self._prices.data(held.symbol), size, self._contract_size(held.symbol))
-
-
-def _held_order(held: HeldOrder, data: Any, size: float, contract_size: Decimal) -> tuple[Any, OrderRequest]:
+def _held_order(held: HeldOrder, data: Any, size: float) -> tuple[Any, OrderRequest]:
     """Return a Backtrader order without an owner for what a former process held, and its request, were it sent."""
     make = bt.order.BuyOrder if held.side == "buy" else bt.order.SellOrder
     order = make(
@@ -152,6 +144,5 @@ def _held_order(held: HeldOrder, data: Any, size: float, contract_size: Decimal)
         amount=size,
         price=price,
         params=held.params,
-        contract_size=contract_size,
     )
     return order, request

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -94,8 +93,6 @@ class Executions:
         self._ledger.positions = dict(snapshot.positions)
         self._ledger.refresh(snapshot, self._orders.reserved(self._ledger))
         if not self._use_positions:
-            for symbol, told in snapshot.positions.items():
-                self._own[symbol] = replace(self._own[symbol], leverage=told.leverage)
             return
         for symbol, last in prices.items():
             position, told = self._positions[symbol], self._markets[symbol].position(self._ledger)

@@ -19,7 +19,7 @@ from tradeguard_backtrader.fills import ZERO, Fill, exact
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.snapshot import Ledger
 
-__all__ = ["Market", "RefusedError", "SpotMarket", "SwapMarket", "in_base", "market_of"]
+__all__ = ["Market", "RefusedError", "SpotMarket", "SwapMarket", "in_base", "in_units", "market_of"]
 
 
 class RefusedError(Exception):
@@ -204,7 +204,7 @@ def market_of(exchange: Any, symbol: str) -> Market:
         return SpotMarket(symbol, base, quote)
     if not told.get("swap"):
         raise RefusedError(f"{symbol} is neither a spot market nor a perpetual swap")
-    if not told.get("linear") or told.get("settle") != quote:
+    if told.get("settle") != quote:
         raise RefusedError(
             f"{symbol} is settled in {told.get('settle')}: of swaps, only those quoted and settled in one currency "
             "can be traded"
@@ -213,6 +213,11 @@ def market_of(exchange: Any, symbol: str) -> Market:
         raise RefusedError(f"{exchange.id} does not tell positions, so that {symbol} cannot be traded")
     size = exact(told.get("contractSize")) or Decimal(1)
     return SwapMarket(symbol, quote, size, float(told.get("taker") or 0.0))
+
+
+def in_units(amount: float, market: Market) -> float:
+    """Return an amount of base currency as the exchange counts it: in contracts, where it has such."""
+    return float(exact(amount) / market.contract_size)
 
 
 def in_base(told: Mapping[str, Any], contract_size: Decimal) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ import ccxt
 
 from tradeguard_backtrader.broker_events import AdoptedOrder
 from tradeguard_backtrader.fills import exact
-from tradeguard_backtrader.markets import Market, RefusedError, market_of
+from tradeguard_backtrader.markets import Market, RefusedError, in_units, market_of
 from tradeguard_backtrader.stamps import epoch_ms
 
 __all__ = [
@@ -60,7 +60,6 @@ class OrderRequest:
         type: `market` or `limit`.
         side: `buy` or `sell`.
         amount: base currency, in the market's precision.
-        contract_size: base currency in one of the exchange's units of amount.
         price: quote currency per base; None for a market order.
         params: further parameters.
     """
@@ -72,17 +71,11 @@ class OrderRequest:
     amount: float
     price: float | None
     params: Mapping[str, Any] = field(default_factory=dict)
-    contract_size: Decimal = Decimal(1)
 
     @property
     def exact_amount(self) -> Decimal:
         """The amount in base currency."""
         return exact(self.amount)
-
-    @property
-    def units(self) -> float:
-        """The amount as the exchange reads it: in contracts, where it counts such."""
-        return float(self.exact_amount / self.contract_size)
 
     @property
     def reduces(self) -> bool:
@@ -147,9 +140,8 @@ def route(
         amount=amount,
         price=price,
         params={**({} if name is None else {name: trigger}), **params},
-        contract_size=market.contract_size,
     )
-    _require_limits(exchange.markets[symbol], request, reference)
+    _require_limits(exchange.markets[symbol], request, in_units(amount, market), reference)
     return request
 
 
@@ -197,8 +189,8 @@ def require_terms(refusals: Mapping[str, str], request: OrderRequest) -> None:
 
 def _sized(exchange: Any, market: Market, size: float) -> float:
     try:
-        units = float(exact(size) / market.contract_size)
-        return float(exact(exchange.amount_to_precision(market.symbol, units)) * market.contract_size)
+        units = exchange.amount_to_precision(market.symbol, in_units(size, market))
+        return float(exact(units) * market.contract_size)
     except (ccxt.BaseError, ArithmeticError, ValueError) as error:
         raise RefusedError(f"{size!r} cannot be ordered of {market.symbol}: {error}") from error
 
@@ -213,9 +205,9 @@ def _priced(exchange: Any, symbol: str, price: Any) -> float:
     return rounded
 
 
-def _require_limits(told: Mapping[str, Any], request: OrderRequest, reference: float) -> None:
+def _require_limits(told: Mapping[str, Any], request: OrderRequest, units: float, reference: float) -> None:
     limits = told.get("limits") or {}
-    checked = [("amount", request.units)]
+    checked = [("amount", units)]
     if not request.reduces:  # what is too little to open may have to be closed
         checked.append(("cost", request.amount * reference))
     if request.price is not None:
@@ -252,7 +244,7 @@ def dust_of(exchange: Any, market: Market) -> Decimal:
     return least * market.contract_size
 
 
-def adopted_order(adopted: AdoptedOrder, data: Any, contract_size: Decimal) -> tuple[Any, OrderRequest]:
+def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
     """Return a Backtrader order without an owner for an order that is open at the exchange, and its request."""
     found = adopted.order
     is_buy, price, trigger = found.get("side") == "buy", found.get("price"), found.get("triggerPrice")
@@ -277,6 +269,5 @@ def adopted_order(adopted: AdoptedOrder, data: Any, contract_size: Decimal) -> t
         amount=adopted.remaining,
         price=price,
         params={"reduceOnly": True} if found.get("reduceOnly") else {},
-        contract_size=contract_size,
     )
     return order, request

@@ -76,6 +76,16 @@ def test_a_flat_swap_has_the_leverage_that_is_known(exchange: SwapExchange) -> N
     assert exchange.called("fetch_positions") == [(None,)]  # some exchanges take one symbol or none
 
 
+def test_the_margin_of_orders_that_is_told_with_a_position_is_locked_by_them(exchange: SwapExchange) -> None:
+    """As Binance tells it: the notional through the leverage is what the position itself binds."""
+    (told,) = exchange.fetch_positions()
+    exchange.fail("fetch_positions", [{**told, "initialMargin": 55.0 + 30.0, "leverage": None}])
+    markets = {SWAP: market_of(exchange, SWAP)}
+    snapshot = read_account(exchange, markets, {SWAP: D(4)}, 5.0)
+    assert snapshot.balances == {"USDT": Balance(D(1000), D(30))}
+    assert snapshot.positions[SWAP].leverage == 4
+
+
 def test_positions_of_others_bind_their_margin_and_move_the_wallet_not(exchange: SwapExchange) -> None:
     honest = exchange.fetch_positions
     other = {"symbol": "X/USDT:USDT", "contracts": 1.0, "initialMargin": 12.0, "unrealizedPnl": 5.0}

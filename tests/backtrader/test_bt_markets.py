@@ -10,9 +10,12 @@ import pytest
 from bt_swaps import SWAP, SwapExchange, swap_market
 
 from tradeguard.testing import ManualClock
+from tradeguard_backtrader.claims import Claims
 from tradeguard_backtrader.fills import Fill
-from tradeguard_backtrader.markets import RefusedError, SpotMarket, SwapMarket, in_base, market_of
+from tradeguard_backtrader.held_orders import HeldOrder
+from tradeguard_backtrader.markets import RefusedError, SpotMarket, SwapMarket, in_base, in_units, market_of
 from tradeguard_backtrader.net_position import NetPosition
+from tradeguard_backtrader.order_routing import dust_of
 from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot
 
 D = Decimal
@@ -119,12 +122,30 @@ def test_orders_and_trades_are_read_in_base_currency() -> None:
         "id": "1",
         "amount": 30.0,
         "filled": 10.0,
-        "remaining": None,
+        "remaining": 20.0,
         "cost": 5.0,
         "trades": [{"amount": 7.0}],
     }
     assert in_base(told, D("0.1")) == {
-        "id": "1", "amount": 3.0, "filled": 1.0, "remaining": None, "cost": 5.0,
+        "id": "1", "amount": 3.0, "filled": 1.0, "remaining": 2.0, "cost": 5.0,
         "trades": [{"amount": 0.7, "trades": []}],
     }  # fmt: skip
     assert in_base(told, D(1)) is told
+
+
+def test_an_amount_is_counted_in_contracts() -> None:
+    assert in_units(0.3, SwapMarket(SWAP, "USDT", D("0.1"))) == 3.0
+    assert in_units(0.3, SPOT) == 0.3
+
+
+def test_what_a_former_process_left_is_told_in_base_currency(exchange: SwapExchange) -> None:
+    exchange.place("1", amount=30.0, filled=30.0, status="closed", symbol=SWAP)
+    sent = HeldOrder(
+        client_order_id="c", symbol=SWAP, home=SWAP, kind="Limit", side="buy", amount=D(3), order_id="1"
+    )
+    found = Claims(exchange, [sent]).find({})
+    assert found.elsewhere["1"]["amount"] == found.elsewhere["1"]["filled"] == 3.0
+
+
+def test_dust_is_told_in_base_currency(exchange: SwapExchange) -> None:
+    assert dust_of(exchange, market_of(exchange, SWAP)) == D("0.0001")

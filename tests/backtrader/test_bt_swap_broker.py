@@ -208,6 +208,7 @@ def test_sizes_are_base_currency_and_orders_are_contracts(contracts: tuple[SwapE
     })  # fmt: skip
     assert exchange.called("create_order")[0][:4] == (SWAP, "market", "buy", 3.0)
     assert seen == [-5.0, (-4.7, 1000.0)]
+    assert exchange.called("fetch_order") == []  # the answer told that it is filled
     done = log.clones[-1]
     assert (done.getstatusname(), done.executed.size, done.info["requested_size"]) == ("Completed", 0.3, 0.37)
 
@@ -216,6 +217,32 @@ def test_an_order_of_less_than_a_contract_is_rejected(contracts: tuple[SwapExcha
     _, trade = contracts
     log = trade({4: lambda strategy: strategy.buy(size=0.09)})
     assert "amount 0 is below the least of 1.0" in log.clones[0].info["reason"]
+
+
+def test_open_orders_are_looked_at_together_in_base_currency(contracts: tuple[SwapExchange, Trade]) -> None:
+    exchange, trade = contracts
+    for number in ("1", "2"):
+        exchange.place(number, amount=30.0, side="sell", price=120.0, symbol=SWAP)
+    exchange.clock.at(4.5, lambda: exchange.fill("1", 10.0, price=120.0))  # type: ignore[attr-defined]
+    log = trade()
+    assert [state for _, state in log.orders] == ["Accepted", "Accepted", "Partial"]
+    assert log.clones[-1].executed.size == -1.0
+    assert exchange.called("fetch_order") == []
+
+
+def test_an_adopted_order_that_only_reduces_locks_nothing(trade: Trade, exchange: SwapExchange) -> None:
+    exchange.leverage, exchange.position = 4.0, (-2.0, 100.0)
+    exchange.place("1", amount=5.0, side="buy", price=80.0, symbol=SWAP, reduceOnly=True)
+    seen: list[Any] = []
+    trade({8: look_at(seen, "get_cash")})
+    assert seen == [(950.0,)]
+
+
+def test_what_is_won_counts_in_the_settle_currency_alone(trade: Trade, exchange: SwapExchange) -> None:
+    exchange.position = (-2.0, 110.0)
+    seen: list[Any] = []
+    trade({8: look_at(seen, "get_cash", "get_value")}, broker={"currency": "EUR"})
+    assert seen == [(0.0, 0.0)]
 
 
 def test_an_open_order_is_adopted_in_base_currency(contracts: tuple[SwapExchange, Trade]) -> None:
@@ -301,6 +328,14 @@ def test_a_buy_stop_above_closes_a_short(
     assert (call[1], call[2], call[3]) == ("limit" if is_limited else "market", "buy", 2.0)
     assert call[5]["reduceOnly"] is True
     assert "triggerPrice" not in call[5]
+
+
+def test_a_market_order_has_no_price_even_where_coin_is_bought_for_an_amount(
+    trade: Trade, exchange: SwapExchange
+) -> None:
+    exchange.options["createMarketBuyOrderRequiresPrice"] = True
+    trade({4: lambda strategy: strategy.buy(size=1)})
+    assert exchange.called("create_order")[0][4] is None
 
 
 def test_the_keyword_says_nothing_on_a_spot_market(scripted: ScriptedExchange, store_of: Stores) -> None:

@@ -33,6 +33,14 @@ def trade(exchange: SwapExchange, store_of: Stores) -> Trade:
     return start
 
 
+def watched(exchange: SwapExchange) -> list[tuple[Any, ...]]:
+    """The parameters of each request for the balance."""
+    asked: list[tuple[Any, ...]] = []
+    honest = exchange.fetch_balance
+    exchange.fetch_balance = lambda *params: (asked.append(params), honest())[1]  # type: ignore[method-assign]
+    return asked
+
+
 def reasons(log: Log) -> list[str]:
     return [f"{clone.getstatusname()}: {clone.info.get('reason', '')}" for clone in log.clones]
 
@@ -46,6 +54,8 @@ def test_leverage_and_margin_mode_are_set_before_the_first_order(
     )
     names = [name for name, _ in exchange.calls]
     assert exchange.called("set_leverage") == [(3, SWAP)]
+    assert isinstance(exchange.called("set_leverage")[0][0], int)  # some exchanges take no 3.0
+    assert exchange.called("fetch_leverage") == []
     assert exchange.called("set_margin_mode") == [("isolated", SWAP)]
     assert names.index("set_leverage") < names.index("create_order")
 
@@ -180,21 +190,25 @@ def test_spot_and_swaps_share_a_broker_where_they_share_an_account(
 ) -> None:
     exchange.markets["ETH/USDT"] = {**MARKET, "symbol": "ETH/USDT"}
     exchange.id = exchange_id
+    asked = watched(exchange)
     if exchange_id == "bybit":
         log = trade({3: lambda strategy: strategy.buy(data=strategy.datas[1], size=1)}, also=["ETH/USDT"])
         assert reasons(log)[0] == "Submitted: "
+        assert asked == [()] * len(asked)
     else:
         with pytest.raises(ConfigurationException, match="keeps spot and swaps in separate accounts"):
             trade(also=["ETH/USDT"])
 
 
-def test_the_swap_account_is_asked_for_where_the_exchange_has_spot_too(
-    exchange: SwapExchange, store_of: Stores
+@pytest.mark.parametrize(
+    ("usual", "params"), [(None, ({"type": "swap"},)), ("spot", ({"type": "swap"},)), ("swap", ())]
+)
+def test_the_swap_account_is_asked_for_where_the_exchange_tells_another(
+    exchange: SwapExchange, store_of: Stores, usual: str | None, params: tuple[Any, ...]
 ) -> None:
-    asked: list[Any] = []
-    honest = exchange.fetch_balance
-    exchange.fetch_balance = lambda *params: (asked.append(params), honest())[1]  # type: ignore[method-assign]
+    asked = watched(exchange)
     exchange.markets["ETH/BTC"] = MARKET
+    exchange.options["defaultType"] = usual
     run(store_of(exchange), symbol=SWAP, trading=True, history=2, bars=3)
     assert asked
-    assert all(params == ({"type": "swap"},) for params in asked)
+    assert asked == [params] * len(asked)

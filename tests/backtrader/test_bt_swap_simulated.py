@@ -254,6 +254,19 @@ def test_a_restart_in_mid_position_goes_on_with_position_and_held_stop(futures: 
     traded.agrees()
 
 
+def test_a_held_entry_is_rejected_where_the_next_process_cannot_have_its_leverage(futures: Any) -> None:
+    traded = futures(*[2000.0] * 16, 1960.0)
+
+    def enter(strategy: Any) -> None:
+        strategy.sell(size=2, exectype=bt.Order.Stop, price=1980.0)
+
+    traded.live({5: enter}, bars=8)
+    log = traded.live(bars=14, broker={"leverage": 126})
+    assert states(log) == ["Accepted", "Rejected"]
+    assert "on the terms that were asked for" in log.clones[-1].info["reason"]
+    assert traded.simulated.orders() == []
+
+
 def test_a_hostile_exchange_leaves_the_broker_with_the_exchanges_own_position(futures: Any) -> None:
     traded = futures(faults=FaultPlan.profile("hostile", seed=3))
 
