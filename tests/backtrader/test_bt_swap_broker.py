@@ -190,9 +190,9 @@ def contracts(clock: EventClock, store_of: Stores) -> tuple[SwapExchange, Trade]
     exchange.amount_to_precision = truncate  # type: ignore[method-assign]
 
     def start(script: Any = None, **options: Any) -> Log:
-        return run(
-            store_of(exchange), script=script, trading=True, symbol=SWAP, history=2, bars=12, **options
-        )
+        # A fill that the trades do not show is taken from the order after so long.
+        store = store_of(exchange, config=StoreConfig(patience=2.0))
+        return run(store, script=script, trading=True, symbol=SWAP, history=2, bars=12, **options)
 
     return exchange, start
 
