@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import ccxt
 import pytest
 
 from tradeguard.orders import IntentStatus, InterlockState
-from tradeguard.simulator import Fault, SimulatedExchange
+from tradeguard.simulator import Fault, FaultPlan, SimulatedExchange
 from tradeguard.testing import ManualClock
 from tradeguard_ccxt import GuardConfig, GuardedExchange, OrderUnknownError, TradingRestrictedError
 from tradeguard_ccxt.operation_kinds import IDEMPOTENT_WRITES
@@ -130,3 +131,34 @@ def test_a_configuration_can_be_handed_to_another_process() -> None:
         with pytest.raises(ccxt.InsufficientFunds):
             exchange.create_order(SYMBOL, "market", "buy", 9000)
         exchange.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_through_a_hostile_hour_the_book_is_what_the_bot_believes(
+    clock: ManualClock, tmp_path: Path, seed: int
+) -> None:
+    plan = FaultPlan.profile("hostile")
+    with SimulatedExchange(None, plan, seed, clock=clock, dialect="binanceusdm") as server:
+        guard = GuardConfig(clock=clock, journal=tmp_path / "state.db")
+        bot: Any = GuardedExchange("binanceusdm", server.ccxt_config(timeout=150), guard=guard)
+        for number in range(40):
+            side, reduces = "sell" if number % 3 else "buy", number % 5 == 4
+            price = (
+                None if number % 2 else float(server.last_price(SYMBOL)) * (1.01 if side == "sell" else 0.99)
+            )
+            kind = "market" if price is None else "limit"
+            with suppress(ccxt.BaseError):
+                bot.create_order(SYMBOL, kind, side, 0.5, price, {"reduceOnly": reduces})
+            clock.advance(30.0)
+        server.faults.clear()
+        clock.advance(600.0)
+        bot.recover_orders()
+        intents = bot.order_journal.intents()
+        fills = bot.fetch_my_trades(SYMBOL, limit=1000)
+        held = sum(one["amount"] * (1 if one["side"] == "buy" else -1) for one in fills)
+        assert len(server.orders()) > 15
+        assert server.audit(intents, positions={SYMBOL: held}).clean
+        assert {order.client_order_id for order in server.orders()} <= {
+            one.client_order_id for one in intents
+        }
+        bot.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tradeguard.simulator import OrderStatus, ReplayMarket, SyntheticMarket
 from tradeguard.simulator.customs import Customs
 from tradeguard.simulator.engine import Engine
+from tradeguard.simulator.events import OrderEvent, OrderEventKind
 from tradeguard.simulator.feed import SymbolFeed
 from tradeguard.simulator.margin_settlement import MarginSettlement
 from tradeguard.simulator.orders import Order, OrderRequest, OrderType, Side, TimeInForce
@@ -89,6 +91,8 @@ def test_margin_is_set_aside_for_the_greater_of_what_a_position_may_become() -> 
     # short 5: the bids would make it long, the asks more short, and the one is less than the other
     assert (margin.positions, margin.orders) == (50, Decimal("40.4"))
     assert margin.available == 1000 - Decimal("90.4")
+    engine.place("one", request(Side.BUY, 50, 90, reduce_only=True))
+    assert margins.margin("one", "USDT") == margin
 
 
 def test_more_than_the_margin_allows_is_refused_and_a_reduction_never_is() -> None:
@@ -173,6 +177,56 @@ def test_a_reduce_only_market_order_takes_no_more_than_is_held() -> None:
     assert margins.position("one", SYMBOL).amount == 0
 
 
+def test_a_reduce_only_limit_order_does_not_rest_once_nothing_is_held() -> None:
+    engine, _ = steady()
+    trade(engine, Side.BUY, 2, 100)
+    order = engine.place("one", request(Side.SELL, 5, 99, reduce_only=True))
+    assert (order.status, order.filled) == (OrderStatus.EXPIRED, 2)
+    assert engine.books[SYMBOL].is_quiet
+
+
+@pytest.mark.parametrize("by", ["the market", "everybody else"])
+def test_a_resting_reduce_only_order_is_taken_for_no_more_than_is_held(by: str) -> None:
+    rising = [
+        [n * 60_000, price, price, price, price, 80.0] for n, price in enumerate([100.0, 100.0, 120.0, 120.0])
+    ]
+    engine, margins = engine_of(ReplayMarket(rising, SYMBOL, history=1))
+    trade(engine, Side.BUY, 2, 100)
+    order = engine.place("one", request(Side.SELL, 5, 110, reduce_only=True))
+    if by == "the market":
+        engine.advance(START_MS + 1500)
+    else:
+        engine.fill(order)
+    assert (order.status, order.filled) == (OrderStatus.EXPIRED, 2)
+    assert margins.position("one", SYMBOL).amount == 0
+
+
+def test_what_a_reduce_only_order_has_not_left_is_taken_from_the_next() -> None:
+    engine, margins = steady()
+    trade(engine, Side.BUY, 2, 100)
+    for price in (100.001, 100.002):
+        engine.place("one", request(Side.SELL, 2, price, reduce_only=True))
+    engine.place("one", request(Side.SELL, 5, 100.003))
+    sweep = engine.place("two", request(Side.BUY, 6, 100.003))
+    assert sweep.status is OrderStatus.FILLED
+    assert margins.position("one", SYMBOL).amount == -4
+
+
+def test_the_end_of_a_reduce_only_stop_is_told_once() -> None:
+    moving = [
+        [n * 60_000, price, price, price, price, 80.0] for n, price in enumerate([100.0, 100.0, 90.0, 90.0])
+    ]
+    engine, margins = engine_of(ReplayMarket(moving, SYMBOL, history=1))
+    engine.place("one", request(Side.BUY, 2, 100.1))
+    stop = request(Side.SELL, 5, type=OrderType.STOP_LOSS, stop_price=Decimal(95), reduce_only=True)
+    order, told = engine.place("one", stop), []
+    engine.events.subscribe(lambda event: told.append(event.kind))
+    engine.advance(START_MS + 1500)
+    assert (order.status, order.filled) == (OrderStatus.EXPIRED, 2)
+    assert told == [OrderEventKind.TRIGGERED, OrderEventKind.FILLED, OrderEventKind.EXPIRED]
+    assert margins.position("one", SYMBOL).amount == 0
+
+
 def test_two_reduce_only_orders_in_one_sweep_reduce_no_more_than_is_held() -> None:
     engine, margins = steady()
     trade(engine, Side.BUY, 2, 100)
@@ -216,7 +270,13 @@ class MarginMachine(RuleBasedStateMachine):
             start_price={SYMBOL: 100, "XRP/USDT:USDT": 2},
         )
         self.engine, self.margins = engine_of(market)
-        self.open_market_at = self.engine.ledger.totals()
+        self.totals = self.engine.ledger.totals()
+        self.ended: Counter[str] = Counter()
+        self.engine.events.subscribe(self._note)
+
+    def _note(self, event: OrderEvent) -> None:
+        if event.kind in (OrderEventKind.CANCELED, OrderEventKind.EXPIRED):
+            self.ended[event.order.order_id] += 1
 
     def _place(self, account: str, symbol: str, **fields: Any) -> None:
         covered = _is_covered(self.margins, account)
@@ -323,7 +383,7 @@ class MarginMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_created_or_lost(self) -> None:
-        assert self.engine.ledger.totals() == self.open_market_at
+        assert self.engine.ledger.totals() == self.totals
 
     @invariant()
     def an_account_has_what_its_trades_have_made_of_its_deposit(self) -> None:
@@ -352,6 +412,15 @@ class MarginMachine(RuleBasedStateMachine):
                         assert abs(after) < abs(held)
                         assert after * held >= 0
                     held = after
+
+    @invariant()
+    def the_end_of_an_order_is_told_once(self) -> None:
+        unfilled = [
+            one
+            for one in self.engine.register.orders
+            if not one.status.is_open and one.status is not OrderStatus.FILLED
+        ]
+        assert self.ended == Counter(one.name for one in unfilled)
 
     @invariant()
     def no_working_order_waits_for_a_position_that_is_gone(self) -> None:

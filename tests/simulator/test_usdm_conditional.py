@@ -92,6 +92,21 @@ def test_an_order_that_waits_is_canceled_by_either_id(
     assert {order.status for order in swinging.orders()} == {OrderStatus.CANCELED}
 
 
+def test_an_order_that_rests_after_its_trigger_is_an_order_like_others(
+    swinging: SimulatedExchange, client: ccxt.binanceusdm, clock: ManualClock
+) -> None:
+    order = client.create_order(SYMBOL, "limit", "buy", 1, 80, {"stopLossPrice": 110})
+    clock.advance(2.5)
+    assert client.fetch_open_orders(SYMBOL, params={"trigger": True}) == []
+    [resting] = client.fetch_open_orders(SYMBOL)
+    assert (resting["id"], resting["type"], resting["price"]) == (order["id"], "limit", 80)
+    assert client.fetch_order(order["id"], SYMBOL, {"trigger": True})["info"]["algoStatus"] == "TRIGGERED"
+    with pytest.raises(ccxt.OrderNotFound):
+        client.cancel_order(order["id"], SYMBOL, {"trigger": True})
+    assert client.cancel_order(order["id"], SYMBOL)["status"] == "canceled"
+    assert swinging.orders()[0].status is OrderStatus.CANCELED
+
+
 def test_a_stop_closes_the_whole_position_and_no_more(
     swinging: SimulatedExchange, client: ccxt.binanceusdm, clock: ManualClock
 ) -> None:
@@ -103,6 +118,18 @@ def test_a_stop_closes_the_whole_position_and_no_more(
     _, *stops = swinging.orders()
     assert sorted(stop.filled for stop in stops) == [0, 3]
     assert not any(stop.status.is_open for stop in stops)
+
+
+def test_a_stop_without_a_quantity_is_sized_when_its_price_is_reached(
+    swinging: SimulatedExchange, client: ccxt.binanceusdm, clock: ManualClock
+) -> None:
+    client.create_order(SYMBOL, "market", "buy", 1)
+    client.create_order(SYMBOL, "market", "sell", None, None, {"stopLossPrice": 95, "closePosition": True})
+    client.create_order(SYMBOL, "market", "buy", 2)
+    clock.advance(2.5)
+    stop = swinging.orders()[1]
+    assert (stop.status, stop.amount, stop.reduce_only) == (OrderStatus.FILLED, 3, True)
+    assert swinging.positions()[SYMBOL].amount == 0
 
 
 def test_a_stop_that_there_is_no_margin_for_expires(

@@ -82,6 +82,12 @@ def test_orders_are_found_changed_and_canceled(futures: SimulatedExchange, usdm:
     assert usdm.fetch_open_order(order["id"], SYMBOL)["clientOrderId"] == "mine"
     changed = usdm.edit_order(order["id"], SYMBOL, "limit", "buy", 2, 1850)
     assert (changed["id"], changed["amount"], changed["price"]) == (order["id"], 2, 1850)
+    with pytest.raises(ccxt.OperationRejected, match="-5027"):
+        usdm.edit_order(order["id"], SYMBOL, "limit", "buy", 2, 1850)
+    with pytest.raises(ccxt.ExchangeError, match="-4142"):
+        usdm.edit_order(order["id"], SYMBOL, "limit", "sell", 2, 1860)
+    with pytest.raises(ccxt.InsufficientFunds, match="-2019"):
+        usdm.edit_order(order["id"], SYMBOL, "limit", "buy", 500, 1850)
     assert [one["id"] for one in usdm.fetch_open_orders(SYMBOL)] == [order["id"]]
     assert usdm.cancel_order(order["id"], SYMBOL)["status"] == "canceled"
     assert usdm.fetch_open_orders(SYMBOL) == []
@@ -165,7 +171,8 @@ def test_a_bad_order_is_refused_in_the_exchanges_words(
         ({"timeInForce": None}, -1102),
         ({"type": "STOP_MARKET"}, -4120),
         ({"type": "ICEBERG"}, -1116),
-        ({"type": "MARKET"}, -1106),
+        ({"type": "MARKET", "timeInForce": None}, -1106),
+        ({"type": "MARKET", "price": None}, -1106),
         ({"side": "HOLD"}, -1117),
         ({"reduceOnly": "perhaps"}, -1130),
         ({"positionSide": "SHORT"}, -4061),
@@ -229,6 +236,7 @@ def test_a_recording_is_traded_as_a_swap(start: Start, connect: Connect, clock: 
     exchange = start(market=ReplayMarket(rows, SYMBOL, history=1), dialect="binanceusdm")
     client = connect(exchange)
     order = client.create_order(SYMBOL, "limit", "sell", 1, 108, {"postOnly": True})
+    assert (order["timeInForce"], order["postOnly"]) == ("PO", True)
     clock.advance(1.5)
     assert client.fetch_order(order["id"], SYMBOL)["status"] == "closed"
     assert client.fetch_positions()[0]["side"] == "short"

@@ -1,4 +1,4 @@
-"""A local exchange to test bots with: Binance's and Kraken's protocols, a matching engine, markets, faults."""
+"""A local exchange to test bots with: protocols of Binance, spot and futures, and Kraken; engine, markets, faults."""
 
 from tradeguard.simulator.audit import Audit
 from tradeguard.simulator.binance import SocketRecord
@@ -8,6 +8,7 @@ from tradeguard.simulator.fault_plan import FaultPlan
 from tradeguard.simulator.faults import EndpointGroup, Fault, FaultKind, Phase
 from tradeguard.simulator.ledger import Balance
 from tradeguard.simulator.orders import OrderRecord, OrderStatus, Trade
+from tradeguard.simulator.positions import Position
 from tradeguard.simulator.replay import ReplayMarket
 from tradeguard.simulator.request_log import RequestRecord
 from tradeguard.simulator.stream_faults import StreamFault, StreamFaultKind, StreamGroup
@@ -28,6 +29,7 @@ __all__ = [
     "Payout",
     "PayoutKind",
     "Phase",
+    "Position",
     "ReplayMarket",
     "RequestRecord",
     "SimulatedExchange",

@@ -212,7 +212,7 @@ class Engine:
             self.settlement.close(maker, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)
         while self._trade(order, book, plan.matches):
             plan = self._offered(order, book)
-        if order.remaining <= 0:
+        if not order.status.is_open:
             return
         if plan.taker_expires:
             self.settlement.close(order, OrderStatus.EXPIRED_IN_MATCH, self.now_ms)

@@ -46,8 +46,9 @@ def regular_request(call: Call, params: Params) -> OrderRequest:
     if kind not in ("LIMIT", "MARKET"):
         raise BinanceError(-1116, "Invalid orderType.")
     is_limit = kind == "LIMIT"
-    if not is_limit and "price" in params:
-        raise BinanceError(-1106, "Parameter 'price' sent when not required.")
+    for name in () if is_limit else ("price", "timeInForce"):
+        if name in params:
+            raise BinanceError(-1106, f"Parameter '{name}' sent when not required.")
     book = call.book(params.required("symbol"))
     time_in_force, post_only = _time_in_force(params, needed=is_limit)
     working = OrderType.LIMIT_MAKER if post_only else OrderType.LIMIT
