@@ -10,6 +10,7 @@ from typing import Any
 
 import ccxt
 
+from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.failures import CallFailedError, ask, is_denied
 from tradeguard_backtrader.fills import exact
 from tradeguard_backtrader.markets import Market, RefusedError, market_of
@@ -181,7 +182,7 @@ class AccountSetup:
         return exact(told.get("longLeverage") or told.get("shortLeverage")) or None
 
 
-def hedged(exchange_id: str, symbol: str) -> Exception:
+def hedged(exchange_id: str, symbol: str) -> ConfigurationException:
     """Return the error that says that positions are not net, and what to change."""
     return unfit(
         f"{exchange_id} is in hedge mode, with a long and a short position of {symbol} side by side; Backtrader "

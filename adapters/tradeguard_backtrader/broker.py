@@ -44,7 +44,7 @@ class GuardedBroker(bt.BrokerBase):
 
     Params:
         store: the `GuardedStore`; `getbroker` sets it.
-        use_positions: whether coins that the account holds already are positions; False counts from zero.
+        use_positions: whether what the account holds already, coins or swaps, are positions; False counts from zero.
         adopt_orders: whether open orders of the account are adopted, without an owner.
         currency: in which cash and value are told; None for the quote currency of the first data.
         leverage: of swaps, a number or numbers by symbol; None leaves it as it is at the exchange.
@@ -166,7 +166,7 @@ class GuardedBroker(bt.BrokerBase):
         """Order to buy; returns the `bt.Order` at once, whatever becomes of it.
 
         The keyword `params` is a mapping of further parameters for ccxt's `create_order`. With `reduce_only=True`
-        an order on a swap can only reduce the position, as the children of a bracket always can; on a spot market
+        an order on a swap can only reduce the position, as the exits of a bracket always do; on a spot market
         it says nothing. Keywords that Backtrader does not know end up in `order.info`.
         """
         return self._place(bt.order.BuyOrder, owner, data, size, price, options)

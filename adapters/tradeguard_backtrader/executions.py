@@ -109,13 +109,14 @@ class Executions:
         # A fee in base currency never reaches the account: the position is smaller by it.
         delta = sign * fill.amount - fill.fee_base
         holding = self._holdings[live.symbol, order.tradeid]
-        average = float(holding.price)
-        parts = holding.change(delta, fill.price, live.dust if live.book.is_complete else ZERO)
-        self._own[live.symbol], _ = self._own[live.symbol].moved(delta, fill.price)
-        if not self._is_in_balance(live, fill):
+        average, is_counted = float(holding.price), self._is_in_balance(live, fill)
+        traded = delta - self._closes_inherited(live, delta, holding, is_counted)
+        parts = holding.change(traded, fill.price, live.dust if live.book.is_complete else ZERO)
+        self._own[live.symbol], _ = self._own[live.symbol].moved(traded, fill.price)
+        if not is_counted:
             live.market.settle(self._ledger, fill, is_buy=sign > 0)
         position = self._moved(live, delta, fill)
-        price, comm = float(fill.price), float(fill.comm)
+        price, comm = float(fill.price), float(fill.comm * traded / delta) if delta else float(fill.comm)
         whole = abs(parts.closed) + abs(parts.opened)
         closed_share = abs(parts.closed) / whole if whole else 0.0
         order.execute(
@@ -133,6 +134,21 @@ class Executions:
             position.size,
             position.price,
         )
+        order.executed.comm += float(fill.comm) - comm
+
+    def _closes_inherited(
+        self, live: LiveOrder, delta: Decimal, holding: Holding, is_counted: bool
+    ) -> Decimal:
+        """Return the part of `delta`, with its sign, that closes what was there before the run: its own comes first."""
+        if not self._use_positions:
+            return ZERO
+        inherited = live.market.inherited(self._ledger, self._own[live.symbol].size)
+        inherited -= delta if is_counted else ZERO
+        own = min(abs(delta), abs(holding.amount)) if holding.amount * delta < 0 else ZERO
+        if inherited * delta >= 0:
+            return ZERO
+        part = min(abs(delta) - own, abs(inherited))
+        return part if delta > 0 else -part
 
     def _is_in_balance(self, live: LiveOrder, fill: Fill) -> bool:
         """Whether the last balance has the fill already.

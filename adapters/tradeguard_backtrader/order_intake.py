@@ -109,7 +109,8 @@ class OrderIntake:
             self._kin(order.parent, "parent"),
             self._kin(order.p.oco, "one-cancels-other partner"),
         )
-        if order.parent is not None or order.info.get("reduce_only"):
+        is_exit = order.parent is not None and order.parent.isbuy() != order.isbuy()
+        if is_exit or order.info.get("reduce_only"):
             params = {**market_of(self._exchange, symbol).closing, **params}
         native = is_native(order, symbol, self._exchange)
         waits = parent is not None or not native or (leader is not None and order.exectype not in _SIMPLE)

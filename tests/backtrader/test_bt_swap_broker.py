@@ -174,6 +174,57 @@ def test_a_fee_in_a_third_currency_is_told_by_the_price_of_its_swap(
     assert (log.clones[-1].executed.comm, seen) == (1.0, [-2.0])
 
 
+@pytest.mark.parametrize(
+    ("left", "size", "own", "told"),
+    [
+        (-2.0, 2, 0, []),  # closes what was left, and no more
+        (-2.0, 1, 0, []),
+        (-2.0, 5, 0, [(3.0, False)]),  # and opens the rest
+        (-2.0, 1, -1, [(-1.0, False), (0.0, True)]),  # its own comes first
+        (-2.0, 3, -1, [(-1.0, False), (0.0, True)]),
+        (2.0, 1, 0, [(1.0, False)]),  # adds
+    ],
+)
+def test_what_closes_a_position_that_was_left_belongs_to_no_trade(
+    trade: Trade, exchange: SwapExchange, left: float, size: float, own: float, told: list[tuple[float, bool]]
+) -> None:
+    exchange.position = (left, 110.0)
+    honest = exchange.fill
+    exchange.fill = lambda *a, **k: honest(*a, **{**k, "cost": 0.5})  # type: ignore[method-assign]
+    script: dict[int, Any] = {8: lambda strategy: strategy.buy(size=size)}
+    if own:
+        script[4] = lambda strategy: strategy.sell(size=-own)
+    log = trade(script)
+    assert [(each.size, each.isclosed) for each in log.trades] == told
+    assert (log.clones[-1].executed.size, log.clones[-1].executed.comm) == (size, 0.5)
+    closed = sum(each.commission for each in log.trades[-1:])
+    shares = {5: 0.5 * 3 / 5, 3: 0.5 + 0.5 / 3}
+    assert closed == pytest.approx(shares.get(size, 0.5 * len(told)))
+
+
+def test_after_a_position_that_was_left_is_closed_trades_are_told_again(
+    trade: Trade, exchange: SwapExchange
+) -> None:
+    exchange.position = (-2.0, 110.0)
+    log = trade({
+        4: lambda strategy: strategy.close(), 7: lambda strategy: strategy.buy(size=1),
+        10: lambda strategy: strategy.close(),
+    }, bars=14)  # fmt: skip
+    assert [(each.size, each.isclosed, each.long) for each in log.trades] == [
+        (1.0, False, True),
+        (0.0, True, True),
+    ]
+
+
+def test_a_child_that_adds_is_no_exit(trade: Trade, exchange: SwapExchange) -> None:
+    def enter(strategy: Any) -> None:
+        entry = strategy.sell(size=1, transmit=False)
+        strategy.sell(size=1, parent=entry, exectype=bt.Order.Limit, price=120.0)
+
+    trade({4: enter})
+    assert sent(exchange) == [("sell", False), ("sell", False)]
+
+
 # -- contracts ------------------------------------------------------------------------------------------------------
 
 
