@@ -267,20 +267,30 @@ def test_a_held_entry_is_rejected_where_the_next_process_cannot_have_its_leverag
     assert traded.simulated.orders() == []
 
 
-def test_a_hostile_exchange_leaves_the_broker_with_the_exchanges_own_position(futures: Any) -> None:
-    traded = futures(faults=FaultPlan.profile("hostile", seed=3))
+@pytest.mark.parametrize("seed", [3, 6, 9])
+def test_on_a_hostile_exchange_position_cash_and_value_are_its_own(futures: Any, seed: int) -> None:
+    """Shorts with exits close by, longs and closings in between, and at the end all orders are over."""
+    traded = futures(faults=FaultPlan.profile("hostile", seed=seed), seed=seed)
 
     def each(strategy: Any) -> None:
-        if len(strategy.log.bars) % 4 == 0:
-            strategy.sell(size=0.5) if len(strategy.log.bars) % 8 else strategy.buy(size=0.75)
+        bar, close = len(strategy.log.bars), strategy.data.close[0]
+        if bar > 50:
+            return
+        if bar % 7 == 0:
+            exits = {"stopprice": close * 1.001, "limitprice": close * 0.999}
+            strategy.sell_bracket(size=0.5, exectype=bt.Order.Market, **exits)
+        elif bar % 11 == 0:
+            strategy.buy(size=0.75)
+        elif bar % 13 == 0:
+            strategy.close(reduce_only=True)
 
-    log = traded.live(each=each, bars=60)
-    done = [clone for clone in log.clones if clone.getstatusname() == "Completed"]
-    assert len(done) > 5
-    assert sum(clone.executed.size for clone in done) == pytest.approx(
-        float(traded.simulated.positions()[SWAP].amount)
-    )
-    assert traded.broker.getposition(traded.data).size == float(traded.simulated.positions()[SWAP].amount)
+    log = traded.live(each=each, bars=100)
+    ends = [clone for clone in log.clones if not clone.alive()]
+    assert len(ends) > 20
+    assert len({clone.ref for clone in ends}) == len(ends)
+    bought = sum(clone.executed.size for clone in ends)
+    assert bought == pytest.approx(float(traded.simulated.positions()[SWAP].amount))
+    traded.agrees()
 
 
 def test_the_feed_of_a_swap_outlives_an_outage_without_a_gap(futures: Any, clock: EventClock) -> None:
