@@ -2,6 +2,7 @@
 
     python strategies/sma_cross.py --simulate
     python strategies/sma_cross.py --exchange binance --testnet --symbol ETH/USDT --timeframe 1m
+    python strategies/sma_cross.py --simulate --symbol ETH/USDT:USDT --short --leverage 3
 
 `SmaCross` is a Backtrader strategy like any other, and it runs in a backtest as it is; `Watchful` is what tells
 it whether bars are fresh and the market is open to it. What keeps it alive through time-outs, bans and outages
@@ -24,7 +25,7 @@ from typing import Any
 import backtrader as bt
 import ccxt
 
-from tradeguard.simulator import FaultPlan, SimulatedExchange
+from tradeguard.simulator import FaultPlan, SimulatedExchange, SyntheticMarket
 from tradeguard_backtrader import GuardedStore, StoreConfig, Watchful
 from tradeguard_ccxt import GuardConfig, GuardedExchange
 
@@ -69,6 +70,8 @@ class Observed(Watchful):
 class SmaCross(Observed, bt.Strategy):
     """Buy when the fast average crosses above the slow one, sell when it is below.
 
+    On a swap it can go short, too: then it turns at each crossing.
+
     Params:
         fast: bars of the fast average.
         slow: bars of the slow average.
@@ -76,6 +79,7 @@ class SmaCross(Observed, bt.Strategy):
         limit: None to order at the market, or how far from the last close to place limit orders (0.001 is
             0.1 %).
         patience: seconds after which a limit order expires.
+        short: whether to hold a short position while the fast average is below.
         observer: called with what happens.
     """
 
@@ -85,6 +89,7 @@ class SmaCross(Observed, bt.Strategy):
         ("stake", 0.1),
         ("limit", None),
         ("patience", 60),
+        ("short", False),
         ("observer", None),
     )
 
@@ -93,18 +98,32 @@ class SmaCross(Observed, bt.Strategy):
         self.slow = bt.indicators.SMA(self.data, period=self.p.slow)
         self.cross = bt.indicators.CrossOver(self.fast, self.slow)
         self.order = None  # the one that is on its way
+        self.is_turning = False  # whether the other side is to follow the one that was closed
 
     def next(self) -> None:
         """Decide, once a bar."""
         self.tell("bar", f"{self.data.datetime.datetime(0)} {self.data.close[0]:g}")
         if self.order is not None or not self.is_fresh():
             return  # one order at a time, and none at a price of yesterday
+        trend, side = (self.fast[0] > self.slow[0]) - (self.fast[0] < self.slow[0]), self.side()
+        if side * trend < 0:
+            self.is_turning = self.p.short
+            self.order = self.close(reduce_only=True, **self.terms(side))
+        elif (
+            side == 0
+            and (self.cross[0] or self.is_turning)
+            and (trend > 0 or self.p.short)
+            and self.may_enter()
+        ):
+            self.is_turning = False
+            order = self.buy if trend > 0 else self.sell
+            self.order = order(size=self.p.stake, **self.terms(-trend))
+
+    def side(self) -> int:
+        """Return 1 for a long position, -1 for a short one and 0 for none."""
         # An exchange may take its fee in coin: crumbs of a former trade are no position.
-        is_invested = self.position.size > self.p.stake / 2
-        if not is_invested and self.cross[0] > 0 and self.may_enter():
-            self.order = self.buy(size=self.p.stake, **self.terms(-1))
-        elif is_invested and self.fast[0] < self.slow[0]:
-            self.order = self.close(**self.terms(+1))
+        size, least = self.position.size, self.p.stake / 2
+        return (size > least) - (size < -least)
 
     def terms(self, sign: int) -> dict[str, Any]:
         """Return how to order: at the market, or at a limit on the favourable side of the last close."""
@@ -124,7 +143,7 @@ class SmaCross(Observed, bt.Strategy):
 
     def on_watch(self, data: bt.feed.DataBase, may_enter: bool, why: str) -> None:
         """Take back an entry that rests while nobody can see where the market goes."""
-        if not may_enter and self.order is not None and self.order.isbuy():
+        if not may_enter and self.order is not None and "reduce_only" not in self.order.info:
             self.cancel(self.order)
 
 
@@ -140,6 +159,8 @@ def run(  # noqa: PLR0913 - a name for each setting
     limit: float | None = None,
     bars: int | None = None,
     history: int = 100,
+    short: bool = False,
+    leverage: float | None = None,
     observer: Observer | None = None,
     config: StoreConfig | None = None,
 ) -> SmaCross:
@@ -156,6 +177,8 @@ def run(  # noqa: PLR0913 - a name for each setting
         limit: None to order at the market, or the distance of limit orders.
         bars: how many bars to trade after the history; None for ever.
         history: how many past bars the averages begin with.
+        short: whether to go short, too; `symbol` is a swap then.
+        leverage: of a swap; None leaves it as it is at the exchange.
         observer: called with what happens.
         config: pauses and patience; None for what suits candles of minutes.
     """
@@ -166,11 +189,18 @@ def run(  # noqa: PLR0913 - a name for each setting
             dataname=symbol, timeframe=timeframe, compression=compression, history=history, bars=bars
         )
     )
-    # The coins that are in the account already are not the strategy's to sell.
-    cerebro.setbroker(store.getbroker(use_positions=False))
-    cerebro.addstrategy(SmaCross, fast=fast, slow=slow, stake=stake, limit=limit, observer=observer)
+    # The coins that are in the account already are not the strategy's to sell; a position in a swap is its own.
+    cerebro.setbroker(store.getbroker(use_positions=is_swap(symbol), leverage=leverage))
+    cerebro.addstrategy(
+        SmaCross, fast=fast, slow=slow, stake=stake, limit=limit, short=short, observer=observer
+    )
     strategy: SmaCross = cerebro.run()[0]
     return strategy
+
+
+def is_swap(symbol: str) -> bool:
+    """Whether a symbol is that of a swap, such as `ETH/USDT:USDT`."""
+    return ":" in symbol
 
 
 @contextlib.contextmanager
@@ -179,12 +209,15 @@ def connect(options: argparse.Namespace) -> Iterator[Any]:
     if options.simulate:
         # A local exchange where things go wrong; same seed, same trouble.
         faults = FaultPlan.profile("stormy", seed=options.seed)
+        name, market = "binance", None
+        if is_swap(options.symbol):
+            name, market = "binanceusdm", SyntheticMarket(options.symbol)
         with (
-            SimulatedExchange(seed=options.seed, faults=faults) as simulated,
+            SimulatedExchange(dialect=name, market=market, seed=options.seed, faults=faults) as simulated,
             tempfile.TemporaryDirectory() as folder,
         ):
             guard = GuardConfig(journal=Path(folder, "orders.sqlite"))
-            yield GuardedExchange("binance", simulated.ccxt_config(), guard=guard)
+            yield GuardedExchange(name, simulated.ccxt_config(), guard=guard)
         return
     keys = {"apiKey": os.environ.get("TRADEGUARD_API_KEY"), "secret": os.environ.get("TRADEGUARD_SECRET")}
     exchange = GuardedExchange(options.exchange, {name: key for name, key in keys.items() if key})
@@ -236,6 +269,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slow", type=int, default=30, help="bars of the slow average")
     parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy")
     parser.add_argument("--limit", type=float, default=None, help="limit orders this far from the close")
+    parser.add_argument("--short", action="store_true", help="go short, too: for a swap, as ETH/USDT:USDT")
+    parser.add_argument("--leverage", type=float, default=None, help="of a swap")
     options = parser.parse_args(arguments)
     timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
     with connect(options) as exchange:
@@ -251,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 limit=options.limit,
                 bars=options.bars,
                 history=options.slow + 1,
+                short=options.short,
+                leverage=options.leverage,
                 observer=print_event,
             )
         except KeyboardInterrupt:

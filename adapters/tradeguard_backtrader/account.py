@@ -11,15 +11,19 @@ from decimal import Decimal
 from typing import Any
 
 from tradeguard.clock import Clock
+from tradeguard.exceptions import ConfigurationException
 from tradeguard.orders.errors import JournalError
-from tradeguard_backtrader.broker_events import Adopted, AdoptedOrder, BalanceSeen, BrokerEvent
+from tradeguard_backtrader.account_reads import read_account
+from tradeguard_backtrader.account_setup import AccountSetup, Arranged
+from tradeguard_backtrader.broker_events import Adopted, AdoptedOrder, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.claims import Claims, Found
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.failures import CallFailedError, ask, is_denied, wait_hint
 from tradeguard_backtrader.fills import ZERO, FillBook, exact
 from tradeguard_backtrader.held_orders import HeldOrder
+from tradeguard_backtrader.markets import Market, in_base
 from tradeguard_backtrader.order_watch import OrderWatch, Watched
-from tradeguard_backtrader.snapshot import snapshot_of
+from tradeguard_backtrader.snapshot import Snapshot
 from tradeguard_backtrader.submission import Arrival, Traffic
 from tradeguard_backtrader.workers import Worker
 
@@ -34,8 +38,7 @@ class AccountDesk:
 
     Args:
         exchange: anything with ccxt's unified methods.
-        load_markets: returns the exchange's markets by symbol.
-        symbols: the symbols that are traded; those that the exchange does not have are left out.
+        setup: arranges what is to be arranged before the first order.
         config: pauses and patience.
         clock: measures.
         post: takes each event; called in the worker's thread.
@@ -52,8 +55,7 @@ class AccountDesk:
     def __init__(
         self,
         exchange: Any,
-        load_markets: Callable[[], Mapping[str, Any]],
-        symbols: Iterable[str],
+        setup: AccountSetup,
         config: StoreConfig,
         clock: Clock,
         post: Callable[[BrokerEvent], None],
@@ -64,8 +66,9 @@ class AccountDesk:
         self.is_settled = False
         self._lock = threading.Lock()
         self._exchange = exchange
-        self._load_markets = load_markets
-        self._symbols = tuple(symbols)
+        self._setup = setup
+        self._arranged: Arranged | None = None
+        self._markets: Mapping[str, Market] = {}
         self._config = config
         self._clock = clock
         self._post = post
@@ -132,6 +135,10 @@ class AccountDesk:
                 self._follow()
         except CallFailedError as failed:
             return self._failed(failed.error)
+        except ConfigurationException as error:
+            self._post(Unfit(error))
+            self.is_settled = True
+            return None
         if not self._adopted:
             return self._config.order_poll / 5
         due = min(self._balance_at, self._look_at) if len(self._watch) else self._balance_at
@@ -156,13 +163,12 @@ class AccountDesk:
             self._watch.add(arrival)
             return
         request, answer = arrival.ticket.request, arrival.answer
-        watched = Watched(
-            request.ref, str(arrival.ticket.order_id), request.symbol, FillBook(request.exact_amount)
-        )
+        market = self._markets[request.symbol]
+        watched = Watched(request.ref, str(arrival.ticket.order_id), market, FillBook(request.exact_amount))
         self._watch.add(watched)
         self._look_at = self._clock.monotonic()
         if answer.get("status") is not None:
-            self._watch.take(watched, answer)
+            self._watch.take(watched, in_base(answer, market.contract_size))
             if answer["status"] == "open":
                 self._look_at += self._config.order_poll
 
@@ -172,12 +178,12 @@ class AccountDesk:
         mark, filled = self._traffic.mark(), self._watch.filled()
         pause = min(self._config.order_poll, self._config.balance_refresh)
         if self._traffic.is_quiet and not self._unclaimed:
-            answer = ask(self._exchange.fetch_balance)
+            snapshot = self._read(now)
             if len(self._watch):
                 self._watch.look()
             self._answered()
             if self._watch.filled() == filled and self._traffic.mark() == mark and not self._arrivals:
-                self._post(BalanceSeen(snapshot_of(answer, now)))
+                self._post(BalanceSeen(snapshot))
                 pause = self._config.balance_refresh
         self._balance_at = now + pause
 
@@ -185,12 +191,14 @@ class AccountDesk:
 
     def _adopt(self) -> None:
         """Tell balances and open orders, if none of these moved in between."""
-        markets = ask(self._load_markets)
-        symbols = [symbol for symbol in self._symbols if (markets.get(symbol) or {}).get("spot")]
+        if self._arranged is None:
+            self._arranged = self._setup.arrange()
+            self._markets = self._arranged.markets
+        symbols = list(self._markets)
         self._recover()
         now = self._clock.monotonic()
         before = self._open_orders(symbols)
-        answer = ask(self._exchange.fetch_balance)
+        snapshot = self._read(now)
         after = self._open_orders(symbols)
         if {key: order.get("filled") for key, order in before.items()} != {
             key: order.get("filled") for key, order in after.items()
@@ -199,11 +207,14 @@ class AccountDesk:
         found = self._claims.find(after)
         adopted = [self._adopted_order(order, found) for order in {**after, **found.elsewhere}.values()]
         self._balance_at = now + self._config.balance_refresh
-        prices = {symbol: self._asked_rate(*symbol.split("/")) for symbol in symbols}
-        known = {symbol: ZERO if price is None else price for symbol, price in prices.items()}
-        self._post(Adopted(snapshot_of(answer, now), adopted, known, found.absent))
+        prices = {symbol: self._asked_price(symbol) or ZERO for symbol in symbols}
+        self._post(Adopted(snapshot, adopted, prices, found.absent, self._markets, self._arranged.refusals))
         self._adopted = self.is_settled = True
         self._answered()
+
+    def _read(self, now: float) -> Snapshot:
+        leverages = {} if self._arranged is None else self._arranged.leverages
+        return read_account(self._exchange, self._markets, leverages, now)
 
     def _recover(self) -> None:
         """Have the guarded exchange resolve what a former process left open."""
@@ -220,13 +231,18 @@ class AccountDesk:
     def _open_orders(self, symbols: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         if not self._exchange.has.get("fetchOpenOrders"):
             return {}
-        orders = [order for symbol in symbols for order in ask(self._exchange.fetch_open_orders, symbol)]
+        orders = [
+            in_base(order, self._markets[symbol].contract_size)
+            for symbol in symbols
+            for order in ask(self._exchange.fetch_open_orders, symbol)
+        ]
         return {str(order["id"]): order for order in orders}
 
     def _adopted_order(self, order: Mapping[str, Any], found: Found) -> AdoptedOrder:
         """Count what was filled before the run, so that it is not told as new."""
         order_id = str(order["id"])
-        watched = Watched(0, order_id, str(order["symbol"]), FillBook(exact(order.get("amount"))))
+        market = self._markets[str(order["symbol"])]
+        watched = Watched(0, order_id, market, FillBook(exact(order.get("amount"))))
         if exact(order.get("filled")) > ZERO:
             self._watch.count(watched, order)
         self._unclaimed[order_id] = watched
@@ -261,15 +277,18 @@ class AccountDesk:
         return rate
 
     def _asked_rate(self, currency: str, quote: str) -> Decimal | None:
-        markets = self._exchange.markets or {}
-        for symbol, inverse in ((f"{currency}/{quote}", False), (f"{quote}/{currency}", True)):
-            if symbol not in markets:
-                continue
-            try:
-                last = exact(ask(self._exchange.fetch_ticker, symbol).get("last"))
-            except CallFailedError as failed:
-                self._notify("fee", f"{symbol} has no price now: {failed}")
-                continue
-            if last > 0:
-                return 1 / last if inverse else last
+        for symbol in (f"{currency}/{quote}", f"{quote}/{currency}", f"{currency}/{quote}:{quote}"):
+            last = self._asked_price(symbol)
+            if last is not None:
+                return 1 / last if symbol.startswith(f"{quote}/") else last
         return None
+
+    def _asked_price(self, symbol: str) -> Decimal | None:
+        if symbol not in (self._exchange.markets or {}):
+            return None
+        try:
+            last = exact(ask(self._exchange.fetch_ticker, symbol).get("last"))
+        except CallFailedError as failed:
+            self._notify("fee", f"{symbol} has no price now: {failed}")
+            return None
+        return last if last > 0 else None

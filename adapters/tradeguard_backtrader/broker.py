@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException, TradingException
 from tradeguard_backtrader.adoption import Adoption
-from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent
+from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
 from tradeguard_backtrader.fills import FillBook, exact
@@ -21,12 +22,14 @@ from tradeguard_backtrader.held_store import HeldStore, NoHeldStore, held_store_
 from tradeguard_backtrader.holding_desk import HoldingDesk
 from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.order_intake import OrderIntake
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import OrderRequest, dust_of, symbol_of
 from tradeguard_backtrader.prices import PriceWatch
 from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
+from tradeguard_backtrader.trading_terms import TradingTerms
 
 __all__ = ["GuardedBroker"]
 
@@ -34,16 +37,18 @@ __all__ = ["GuardedBroker"]
 class GuardedBroker(bt.BrokerBase):
     """The account of one exchange, as Backtrader's broker.
 
-    Made by `GuardedStore.getbroker()`. It takes every type of order of spot markets, brackets and
-    one-cancels-other groups; what the exchange cannot hold is held here, and kept over a restart. What the
-    exchange would refuse for its size is Rejected before any request. Orders, cancels, fills and balances travel
-    in the background; `next()` takes in what came and notifies it.
+    Made by `GuardedStore.getbroker()`. It takes every type of order, brackets and one-cancels-other groups, on
+    spot markets and on swaps that are quoted and settled in one currency. What the exchange cannot hold is held
+    here, and kept over a restart. What the exchange would refuse for its size is Rejected before any request.
+    Orders, cancels, fills and balances travel in the background; `next()` takes in what came and notifies it.
 
     Params:
         store: the `GuardedStore`; `getbroker` sets it.
-        use_positions: whether coins that the account holds already are positions; False counts from zero.
+        use_positions: whether what the account holds already, coins or swaps, are positions; False counts from zero.
         adopt_orders: whether open orders of the account are adopted, without an owner.
         currency: in which cash and value are told; None for the quote currency of the first data.
+        leverage: of swaps, a number or numbers by symbol; None leaves it as it is at the exchange.
+        margin_mode: of swaps, `cross` or `isolated`, or these by symbol; None leaves it as it is.
     """
 
     params = (
@@ -51,6 +56,8 @@ class GuardedBroker(bt.BrokerBase):
         ("use_positions", True),
         ("adopt_orders", True),
         ("currency", None),
+        ("leverage", None),
+        ("margin_mode", None),
     )
 
     def __init__(self) -> None:
@@ -61,6 +68,7 @@ class GuardedBroker(bt.BrokerBase):
                 component="tradeguard_backtrader",
             )
         self.store = self.p.store
+        self._terms = TradingTerms(leverage=self.p.leverage, margin_mode=self.p.margin_mode)
         self.startingcash = self.startingvalue = 0.0
         self._cerebro: Any = None
         self._desks: Desks | None = None
@@ -70,8 +78,12 @@ class GuardedBroker(bt.BrokerBase):
         self._inbox: deque[BrokerEvent] = deque()
         self._orders = LiveOrders()
         self._life = OrderLife()
-        self._executions = Executions(self._orders, self.p.use_positions, self.store.exchange_ms)
+        self._markets: dict[str, Market] = {}
+        self._executions = Executions(
+            self._orders, self._markets, self.p.use_positions, self.store.exchange_ms
+        )
         self._first_prices: dict[str, Decimal] = {}
+        self.refusals: Mapping[str, str] = {}
         self._is_known = False
 
     # -- for Cerebro ------------------------------------------------------------------------------------------
@@ -96,7 +108,7 @@ class GuardedBroker(bt.BrokerBase):
         book = HeldBook()
         shelf = self._restored(book, symbols)
         claims = [order for order in book if order.stage is Stage.SENT]
-        self._desks = desks = Desks(self.store, symbols, self._inbox.append, claims)
+        self._desks = desks = Desks(self.store, symbols, self._inbox.append, claims, self._terms)
         prices = PriceWatch(self._cerebro.datas)
         self._holding = HoldingDesk(self, book, self._orders, self._life, desks, shelf, prices)
         self._settlement = Settlement(self, self._orders, self._life, self._executions, desks, self._holding)
@@ -153,8 +165,9 @@ class GuardedBroker(bt.BrokerBase):
     def buy(self, owner: Any, data: Any, size: float, price: float | None = None, **options: Any) -> Any:
         """Order to buy; returns the `bt.Order` at once, whatever becomes of it.
 
-        The keyword `params` is a mapping of further parameters for ccxt's `create_order`; keywords that
-        Backtrader does not know end up in `order.info`.
+        The keyword `params` is a mapping of further parameters for ccxt's `create_order`. With `reduce_only=True`
+        an order on a swap can only reduce the position, as the exits of a bracket always do; on a spot market
+        it says nothing. Keywords that Backtrader does not know end up in `order.info`.
         """
         return self._place(bt.order.BuyOrder, owner, data, size, price, options)
 
@@ -194,8 +207,9 @@ class GuardedBroker(bt.BrokerBase):
 
     def _keep(self, order: Any, request: OrderRequest) -> LiveOrder:
         order.addcomminfo(self.getcommissioninfo(order.data))
-        dust = dust_of(self.store.exchange, request.symbol)
-        live = LiveOrder(order, OrderTicket(request), FillBook(request.exact_amount), dust)
+        market = self._markets[request.symbol]
+        dust = dust_of(self.store.exchange, market)
+        live = LiveOrder(order, market, OrderTicket(request), FillBook(request.exact_amount), dust)
         self._orders.add(live)
         return live
 
@@ -207,9 +221,13 @@ class GuardedBroker(bt.BrokerBase):
             match event:
                 case Adopted():
                     self._is_known = True
+                    self._markets.update(event.markets)
+                    self.refusals = event.refusals
                     self._first_prices = dict(event.prices)
                     self._executions.refresh(event.snapshot, self._prices())
                     self._adoption.take(event, self.p.adopt_orders)
+                case Unfit():
+                    raise event.error
                 case BalanceSeen():
                     self._executions.refresh(event.snapshot, self._prices())
                 case _:
@@ -228,17 +246,26 @@ class GuardedBroker(bt.BrokerBase):
     # -- cash, value and positions ------------------------------------------------------------------------------
 
     def get_cash(self) -> float:
-        """Return what can be spent, in `currency`: neither locked by open orders nor spent."""
-        return self._executions.cash(self._currency())
+        """Return what can be spent or bound as margin, in `currency`: what neither orders nor positions bind."""
+        return self._executions.cash(self._currency(), self._prices())
 
     def get_value(self, datas: Any = None) -> float:
-        """Return what the account is worth, in `currency`, or what the positions in `datas` are."""
+        """Return what the account is worth, in `currency`, or what the positions in `datas` are.
+
+        The worth of a swap is the profit that is not realised; asked for by its data, it is its margin, as in
+        Backtrader's own broker.
+        """
         prices = self._prices()
         if datas is None:
             return self._executions.value(self._currency(), prices)
-        symbols = [symbol_of(data) for data in datas]
+        symbols = [(data, symbol_of(data)) for data in datas]
         return sum(
-            float(self._executions.position(each).size) * float(prices.get(each, 0)) for each in symbols
+            float(
+                self.getcommissioninfo(data).getvalue(
+                    self._executions.position(symbol), float(prices.get(symbol, 0))
+                )
+            )
+            for data, symbol in symbols
         )
 
     getcash = get_cash
@@ -248,6 +275,13 @@ class GuardedBroker(bt.BrokerBase):
         """Return the position in `data`'s symbol."""
         position = self._executions.position(symbol_of(data))
         return position.clone() if clone else position
+
+    def getcommissioninfo(self, data: Any) -> Any:
+        """Return how profit, value and margin of `data` are counted: as you set it, else as its market deals."""
+        scheme, market = super().getcommissioninfo(data), self._markets.get(symbol_of(data))
+        if market is None or scheme is not self.p.commission:
+            return scheme
+        return self._executions.scheme(market, scheme)
 
     def snapshot_age(self) -> float | None:
         """Return the age of cash and value in seconds; None before the first answer."""
@@ -266,7 +300,7 @@ class GuardedBroker(bt.BrokerBase):
     def _currency(self) -> str:
         if self.p.currency is not None:
             return str(self.p.currency)
-        return next((symbol.partition("/")[2] for symbol in self._first_prices), "")
+        return next((market.quote for market in self._markets.values()), "")
 
 
 _ORDER_OPTIONS = ("exectype", "valid", "tradeid", "oco", "trailamount", "trailpercent", "parent", "transmit")

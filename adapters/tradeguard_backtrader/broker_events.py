@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.fills import Fill, FillBook
+from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.snapshot import Snapshot
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "OrderSeen",
     "Placed",
     "Refused",
+    "Unfit",
     "Withdrawn",
 ]
 
@@ -112,12 +115,23 @@ class Adopted:
         orders: its open orders, and those that were claimed and found.
         prices: the last price of each symbol that is traded, quote currency per base; 0 where nobody tells it.
         absent: client order ids of claimed orders that are certain not to be at the exchange.
+        markets: how each of these symbols deals.
+        refusals: by symbol, why no position can be opened there.
     """
 
     snapshot: Snapshot
     orders: Sequence[AdoptedOrder]
     prices: Mapping[str, Decimal]
     absent: frozenset[str] = frozenset()
+    markets: Mapping[str, Market] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
-BrokerEvent = Placed | Refused | InDoubt | Withdrawn | OrderSeen | BalanceSeen | Adopted
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """The account cannot be traded as it was asked for, and the run is to end."""
+
+    error: ConfigurationException
+
+
+BrokerEvent = Placed | Refused | InDoubt | Withdrawn | OrderSeen | BalanceSeen | Adopted | Unfit

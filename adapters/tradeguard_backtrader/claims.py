@@ -12,6 +12,7 @@ import ccxt
 from tradeguard.orders import IntentStatus
 from tradeguard_backtrader.failures import CallFailedError, ask
 from tradeguard_backtrader.held_orders import UNSENT, HeldOrder
+from tradeguard_backtrader.markets import in_base, market_of
 
 __all__ = ["Claims", "Found"]
 
@@ -84,8 +85,8 @@ class Claims:
     def _fetch(self, order_id: str, symbol: str) -> Mapping[str, Any] | None:
         try:
             order: Mapping[str, Any] = ask(self._exchange.fetch_order, order_id, symbol)
+            return in_base(order, market_of(self._exchange, symbol).contract_size)
         except CallFailedError as failed:
             if not isinstance(failed.error, ccxt.OrderNotFound):
                 raise
             return None
-        return order

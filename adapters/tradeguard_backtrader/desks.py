@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tradeguard_backtrader.account import AccountDesk
+from tradeguard_backtrader.account_setup import AccountSetup
 from tradeguard_backtrader.broker_events import BrokerEvent
 from tradeguard_backtrader.doubts import DoubtDesk
 from tradeguard_backtrader.held_orders import HeldOrder
 from tradeguard_backtrader.submission import CancelLane, OrderTicket, SubmitLane, Traffic
+from tradeguard_backtrader.trading_terms import TradingTerms
 
 __all__ = ["Desks"]
 
@@ -25,6 +27,7 @@ class Desks:
         symbols: the symbols that are traded.
         post: takes each event; called by workers.
         claims: the orders that a former process handed over.
+        terms: on which swaps are traded.
 
     Attributes:
         account: the account.
@@ -36,6 +39,7 @@ class Desks:
         symbols: Iterable[str],
         post: Callable[[BrokerEvent], None],
         claims: Iterable[HeldOrder],
+        terms: TradingTerms,
     ) -> None:
         self._store = store
         self._post = post
@@ -43,8 +47,7 @@ class Desks:
         self._traffic = Traffic()
         self.account = AccountDesk(
             store.exchange,
-            store.load_markets,
-            symbols,
+            AccountSetup(store.exchange, store.load_markets, symbols, terms, store.notify),
             config,
             store.clock,
             post,

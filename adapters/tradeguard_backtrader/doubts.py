@@ -15,6 +15,7 @@ from tradeguard.orders.errors import OrderAbsentError
 from tradeguard_backtrader.broker_events import BrokerEvent, Placed, Refused
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.failures import CallFailedError, ask
+from tradeguard_backtrader.markets import in_units, market_of
 from tradeguard_backtrader.submission import Arrival, OrderTicket
 from tradeguard_backtrader.workers import Worker
 
@@ -100,7 +101,8 @@ class DoubtDesk:
         if doubt.client_order_id is not None:
             return next((each for each in intents if each.client_order_id == doubt.client_order_id), None)
         request = doubt.ticket.request
-        wanted = (request.symbol, request.type, request.side, request.amount)
+        units = in_units(request.amount, market_of(self._exchange, request.symbol))
+        wanted = (request.symbol, request.type, request.side, units)
         alike = {
             each.client_order_id: each
             for each in intents

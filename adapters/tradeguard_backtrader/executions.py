@@ -12,6 +12,8 @@ import backtrader as bt
 
 from tradeguard_backtrader.fills import ZERO, Fill, Holding
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.markets import Market
+from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.snapshot import Ledger, Snapshot
 from tradeguard_backtrader.stamps import utc_datetime
 
@@ -23,17 +25,25 @@ class Executions:
 
     Args:
         orders: the orders of the run.
+        markets: those that are traded, by symbol; more may come.
         use_positions: whether what the account held before counts.
         exchange_ms: returns the exchange's time, or less, at a monotonic time in seconds; epoch milliseconds.
     """
 
-    def __init__(self, orders: LiveOrders, use_positions: bool, exchange_ms: Callable[[float], int]) -> None:
+    def __init__(
+        self,
+        orders: LiveOrders,
+        markets: Mapping[str, Market],
+        use_positions: bool,
+        exchange_ms: Callable[[float], int],
+    ) -> None:
         self._orders = orders
+        self._markets = markets
         self._exchange_ms = exchange_ms
         self._use_positions = use_positions
         self._ledger = Ledger()
         self._positions: dict[str, Any] = defaultdict(bt.Position)
-        self._own: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        self._own: dict[str, NetPosition] = defaultdict(NetPosition)
         self._holdings: dict[tuple[str, int], Holding] = defaultdict(Holding)
 
     @property
@@ -45,9 +55,17 @@ class Executions:
         """Return Backtrader's position in `symbol`, the one that is kept."""
         return self._positions[symbol]
 
-    def cash(self, currency: str) -> float:
-        """Return what can be spent of `currency`."""
-        return float(self._ledger.free(currency, self._orders.reserved()))
+    def scheme(self, market: Market, usual: Any) -> Any:
+        """Return the commission scheme of a market; `usual` is Backtrader's for shares."""
+        return market.scheme(self._ledger, usual)
+
+    def cash(self, currency: str, prices: Mapping[str, Decimal]) -> float:
+        """Return what can be spent of `currency`, or bound as margin, at these prices of the traded symbols."""
+        bound = defaultdict(lambda: ZERO, self._orders.reserved(self._ledger))
+        for symbol, price in prices.items():
+            market = self._markets[symbol]
+            bound[market.quote] += market.binds(self._ledger, price)
+        return float(self._ledger.free(currency, bound))
 
     def value(self, currency: str, prices: Mapping[str, Decimal]) -> float:
         """Return what the account is worth in `currency`.
@@ -56,22 +74,33 @@ class Executions:
             currency: in which to count.
             prices: of the traded symbols, quote currency per base.
         """
-        pairs = {(symbol.partition("/")[0], symbol.partition("/")[2]): prices[symbol] for symbol in prices}
-        if self._use_positions:
-            others = {name for pair in pairs for name in pair} - {currency}
-            return float(self._ledger.value(currency, pairs, others))
-        own = sum((self._own[symbol] * price for symbol, price in prices.items()), ZERO)
-        return float(self._ledger.total(currency) + own)
+        markets = {symbol: self._markets[symbol] for symbol in prices}
+        if not self._use_positions:
+            own = (market.worth(self._own[symbol], prices[symbol]) for symbol, market in markets.items())
+            return float(self._ledger.total(currency) + sum(own, ZERO))
+        pairs = {(each.coin, each.quote): prices[symbol] for symbol, each in markets.items() if each.coin}
+        others = {name for pair in pairs for name in pair} - {currency}
+        gains = (
+            each.worth(each.position(self._ledger), prices[symbol])
+            for symbol, each in markets.items()
+            if not each.coin and each.quote == currency
+        )
+        return float(self._ledger.value(currency, pairs, others) + sum(gains, ZERO))
 
     def refresh(self, snapshot: Snapshot, prices: Mapping[str, Decimal]) -> None:
-        """Take over the account's balances; coins whose cost nobody knows count at `prices`."""
-        self._ledger.refresh(snapshot, self._orders.reserved())
+        """Take over what the account holds; coins whose cost nobody knows count at `prices`."""
+        # Positions come first: what our orders lock depends on them.
+        self._ledger.positions = dict(snapshot.positions)
+        self._ledger.refresh(snapshot, self._orders.reserved(self._ledger))
         if not self._use_positions:
             return
-        for symbol, price in prices.items():
-            position, size = self._positions[symbol], float(self._ledger.total(symbol.partition("/")[0]))
-            if position.size != size:
-                position.fix(size, position.price or float(price))
+        for symbol, last in prices.items():
+            position, told = self._positions[symbol], self._markets[symbol].position(self._ledger)
+            size, price = float(told.size), told.price
+            if price is not None:
+                position.fix(size, float(price))
+            elif position.size != size:
+                position.fix(size, position.price or float(last))
 
     def apply(self, live: LiveOrder, fill: Fill) -> None:
         """Execute `fill` on its order, in the position and in the strategy's trade."""
@@ -80,13 +109,14 @@ class Executions:
         # A fee in base currency never reaches the account: the position is smaller by it.
         delta = sign * fill.amount - fill.fee_base
         holding = self._holdings[live.symbol, order.tradeid]
-        average = float(holding.price)
-        parts = holding.change(delta, fill.price, live.dust if live.book.is_complete else ZERO)
-        self._own[live.symbol] += delta
-        if not self._is_in_balance(live, fill):
-            self._ledger.apply(fill, base=live.base, quote=live.quote, is_buy=sign > 0)
+        average, is_counted = float(holding.price), self._is_in_balance(live, fill)
+        traded = delta - self._closes_inherited(live, delta, holding, is_counted)
+        parts = holding.change(traded, fill.price, live.dust if live.book.is_complete else ZERO)
+        self._own[live.symbol], _ = self._own[live.symbol].moved(traded, fill.price)
+        if not is_counted:
+            live.market.settle(self._ledger, fill, is_buy=sign > 0)
         position = self._moved(live, delta, fill)
-        price, comm = float(fill.price), float(fill.comm)
+        price, comm = float(fill.price), float(fill.comm * traded / delta) if delta else float(fill.comm)
         whole = abs(parts.closed) + abs(parts.opened)
         closed_share = abs(parts.closed) / whole if whole else 0.0
         order.execute(
@@ -104,6 +134,21 @@ class Executions:
             position.size,
             position.price,
         )
+        order.executed.comm += float(fill.comm) - comm
+
+    def _closes_inherited(
+        self, live: LiveOrder, delta: Decimal, holding: Holding, is_counted: bool
+    ) -> Decimal:
+        """Return the part of `delta`, with its sign, that closes what was there before the run: its own comes first."""
+        if not self._use_positions:
+            return ZERO
+        inherited = live.market.inherited(self._ledger, self._own[live.symbol].size)
+        inherited -= delta if is_counted else ZERO
+        own = min(abs(delta), abs(holding.amount)) if holding.amount * delta < 0 else ZERO
+        if inherited * delta >= 0:
+            return ZERO
+        part = min(abs(delta) - own, abs(inherited))
+        return part if delta > 0 else -part
 
     def _is_in_balance(self, live: LiveOrder, fill: Fill) -> bool:
         """Whether the last balance has the fill already.
@@ -118,9 +163,11 @@ class Executions:
     def _moved(self, live: LiveOrder, delta: Decimal, fill: Fill) -> Any:
         position = self._positions[live.symbol]
         position.update(float(delta), float(fill.price))
+        told = live.market.position(self._ledger) if self._use_positions else self._own[live.symbol]
         # Floats add up to almost the right size; the exact one is known.
-        size = float(self._ledger.total(live.base) if self._use_positions else self._own[live.symbol])
-        position.fix(size, position.price if size else 0.0)
+        size = float(told.size)
+        price = position.price if told.price is None else float(told.price)
+        position.fix(size, price if size else 0.0)
         return position
 
 

@@ -21,8 +21,9 @@ from tradeguard_backtrader.held_book import Cancel, Decision, End, HeldBook, Sen
 from tradeguard_backtrader.held_orders import HeldOrder, Stage
 from tradeguard_backtrader.held_store import HeldStore
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.markets import RefusedError
 from tradeguard_backtrader.order_life import OrderLife
-from tradeguard_backtrader.order_routing import RefusedError, route
+from tradeguard_backtrader.order_routing import require_terms, route
 from tradeguard_backtrader.prices import PriceWatch
 
 __all__ = ["HoldingDesk", "resize"]
@@ -249,6 +250,7 @@ class HoldingDesk:
                 triggered=is_triggered,
                 size=float(amount),
             )
+            require_terms(self._broker.refusals, request)
         except RefusedError as refused:
             if amount < held.amount:  # what the others of its group have left is too little to trade
                 self._give_up(live, str(refused))

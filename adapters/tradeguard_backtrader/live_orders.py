@@ -10,6 +10,8 @@ from typing import Any
 
 from tradeguard_backtrader.fills import ZERO, FillBook, exact
 from tradeguard_backtrader.held_orders import HeldOrder
+from tradeguard_backtrader.markets import Market
+from tradeguard_backtrader.snapshot import Ledger
 from tradeguard_backtrader.submission import OrderTicket
 
 __all__ = ["LiveOrder", "LiveOrders"]
@@ -21,6 +23,7 @@ class LiveOrder:
 
     Attributes:
         order: Backtrader's own order.
+        market: how its market deals.
         ticket: the order on its way to the exchange.
         book: its fills.
         dust: a remainder of the base currency below this cannot be traded.
@@ -31,6 +34,7 @@ class LiveOrder:
     """
 
     order: Any
+    market: Market
     ticket: OrderTicket
     book: FillBook
     dust: Decimal = ZERO
@@ -44,24 +48,18 @@ class LiveOrder:
         """Unified symbol."""
         return self.ticket.request.symbol
 
-    @property
-    def base(self) -> str:
-        """The currency that is traded."""
-        return self.symbol.partition("/")[0]
-
-    @property
-    def quote(self) -> str:
-        """The currency in which it is paid."""
-        return self.symbol.partition("/")[2]
-
-    def reserved(self) -> tuple[str, Decimal]:
+    def reserved(self, ledger: Ledger) -> tuple[str, Decimal]:
         """Return the currency and the amount that the exchange locks for what remains."""
         request = self.ticket.request
         if self.ticket.order_id is None:
-            return self.base, ZERO
-        if request.side == "sell":
-            return self.base, self.book.remaining
-        return self.quote, self.book.remaining * exact(request.price)
+            return self.market.quote, ZERO
+        return self.market.locks(
+            ledger,
+            self.book.remaining,
+            exact(request.price),
+            is_buy=request.side == "buy",
+            reduces=request.reduces,
+        )
 
 
 class LiveOrders:
@@ -88,10 +86,10 @@ class LiveOrders:
         """Iterate over those that are open; they may close meanwhile."""
         return iter(list(self._open.values()))
 
-    def reserved(self) -> dict[str, Decimal]:
-        """Return what the open ones lock, by currency."""
+    def reserved(self, ledger: Ledger) -> dict[str, Decimal]:
+        """Return what the open ones lock, by currency, where the account holds what `ledger` tells."""
         reserved: dict[str, Decimal] = {}
         for live in self._open.values():
-            currency, amount = live.reserved()
+            currency, amount = live.reserved(ledger)
             reserved[currency] = reserved.get(currency, ZERO) + amount
         return reserved

@@ -13,11 +13,12 @@ from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.held_orders import UNSENT, HeldOrder, Stage
 from tradeguard_backtrader.holding_desk import HoldingDesk, resize
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.markets import RefusedError, market_of
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import (
     OrderRequest,
-    RefusedError,
     is_native,
+    require_terms,
     route,
     symbol_of,
     valid_until_ms,
@@ -108,10 +109,14 @@ class OrderIntake:
             self._kin(order.parent, "parent"),
             self._kin(order.p.oco, "one-cancels-other partner"),
         )
+        is_exit = order.parent is not None and order.parent.isbuy() != order.isbuy()
+        if is_exit or order.info.get("reduce_only"):
+            params = {**market_of(self._exchange, symbol).closing, **params}
         native = is_native(order, symbol, self._exchange)
         waits = parent is not None or not native or (leader is not None and order.exectype not in _SIMPLE)
         # Whatever it will be sent as, what the exchange refuses for its size or its prices is refused at once.
         request = route(order, symbol, self._exchange, params, triggered=waits)
+        require_terms(self._broker.refusals, request)
         client_order_id = self._client_order_id(symbol, request.type, params)
         if client_order_id is not None:
             params["clientOrderId"] = client_order_id

@@ -17,14 +17,15 @@ import ccxt
 
 from tradeguard_backtrader.broker_events import AdoptedOrder
 from tradeguard_backtrader.fills import exact
+from tradeguard_backtrader.markets import Market, RefusedError, in_units, market_of
 from tradeguard_backtrader.stamps import epoch_ms
 
 __all__ = [
     "OrderRequest",
-    "RefusedError",
     "adopted_order",
     "dust_of",
     "is_native",
+    "require_terms",
     "route",
     "symbol_of",
     "trigger_name",
@@ -42,10 +43,11 @@ _TYPES = {
 }
 _STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
 _TRAILS = frozenset({bt.Order.StopTrail, bt.Order.StopTrailLimit})
-
-
-class RefusedError(Exception):
-    """The order cannot be sent; the text says why."""
+_CONDITIONS = (
+    "triggerPrice", "stopPrice", "stopLossPrice", "takeProfitPrice", "trailingAmount", "trailingPercent",
+    "callbackRate", "trailingDelta",
+)  # fmt: skip
+"""Parameters with which ccxt places an order that waits for its price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,13 @@ class OrderRequest:
 
     @property
     def exact_amount(self) -> Decimal:
-        """The amount as the exchange reads it."""
+        """The amount in base currency."""
         return exact(self.amount)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it can only reduce a position."""
+        return self.params.get("reduceOnly") in (True, "true")
 
 
 def symbol_of(data: Any) -> str:
@@ -103,11 +110,12 @@ def route(
     Raises:
         RefusedError: the exchange cannot do this, or refuses an order of this size.
     """
-    market = (exchange.markets or {}).get(symbol)
-    if market is None:
-        raise RefusedError(f"{exchange.id} has no market {symbol}")
-    if not market.get("spot"):
-        raise RefusedError(f"{symbol} is no spot market")
+    market = market_of(exchange, symbol)
+    conditions = [] if market.rests_stops else [name for name in _CONDITIONS if name in params]
+    if conditions:
+        raise RefusedError(
+            f"{symbol}: {conditions[0]} makes an order that cannot be followed up; order a Stop or a StopTrail"
+        )
     kind = _kind(order)
     trigger = (
         None if order.exectype not in _STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
@@ -119,12 +127,12 @@ def route(
     if kind == "limit":
         wanted = order.created.price if order.exectype == bt.Order.Limit else order.created.pricelimit
         price = _priced(exchange, symbol, wanted)
-    amount = _sized(exchange, symbol, abs(order.created.size) if size is None else size)
+    amount = _sized(exchange, market, abs(order.created.size) if size is None else size)
     reference = next(each for each in (price, trigger, order.created.pclose) if each is not None)
-    _require_limits(market, amount, price, reference)
-    if kind == "market" and order.isbuy() and exchange.options.get("createMarketBuyOrderRequiresPrice"):
-        price = reference  # such an exchange buys for an amount of quote currency
-    return OrderRequest(
+    buys_for_an_amount = market.coin and exchange.options.get("createMarketBuyOrderRequiresPrice")
+    if kind == "market" and order.isbuy() and buys_for_an_amount:
+        price = reference  # such an exchange buys coin for an amount of quote currency
+    request = OrderRequest(
         ref=order.ref,
         symbol=symbol,
         type=kind,
@@ -133,6 +141,8 @@ def route(
         price=price,
         params={**({} if name is None else {name: trigger}), **params},
     )
+    _require_limits(exchange.markets[symbol], request, in_units(amount, market), reference)
+    return request
 
 
 def _kind(order: Any) -> str:
@@ -157,17 +167,32 @@ def is_native(order: Any, symbol: str, exchange: Any) -> bool:
 
     Trailing stops it cannot: it would trail every trade, where Backtrader trails the closes; nor does it know
     when a session ends.
+
+    Raises:
+        RefusedError: the market cannot be traded.
     """
     if order.exectype in _STOPS:
-        return trigger_name(exchange, symbol) is not None
+        return market_of(exchange, symbol).rests_stops and trigger_name(exchange, symbol) is not None
     return order.exectype in (bt.Order.Market, bt.Order.Limit)
 
 
-def _sized(exchange: Any, symbol: str, size: float) -> float:
+def require_terms(refusals: Mapping[str, str], request: OrderRequest) -> None:
+    """Refuse to open a position where the terms that were asked for could not be had.
+
+    Raises:
+        RefusedError: `refusals` names the symbol, and the order does more than reduce a position.
+    """
+    reason = refusals.get(request.symbol)
+    if reason is not None and not request.reduces:
+        raise RefusedError(f"{request.symbol} cannot be entered on the terms that were asked for: {reason}")
+
+
+def _sized(exchange: Any, market: Market, size: float) -> float:
     try:
-        return float(exchange.amount_to_precision(symbol, size))
+        units = exchange.amount_to_precision(market.symbol, in_units(size, market))
+        return float(exact(units) * market.contract_size)
     except (ccxt.BaseError, ArithmeticError, ValueError) as error:
-        raise RefusedError(f"{size!r} cannot be ordered of {symbol}: {error}") from error
+        raise RefusedError(f"{size!r} cannot be ordered of {market.symbol}: {error}") from error
 
 
 def _priced(exchange: Any, symbol: str, price: Any) -> float:
@@ -180,18 +205,20 @@ def _priced(exchange: Any, symbol: str, price: Any) -> float:
     return rounded
 
 
-def _require_limits(market: Mapping[str, Any], amount: float, price: float | None, reference: float) -> None:
-    limits = market.get("limits") or {}
-    checked = [("amount", amount), ("cost", amount * reference)]
-    if price is not None:
-        checked.append(("price", price))
+def _require_limits(told: Mapping[str, Any], request: OrderRequest, units: float, reference: float) -> None:
+    limits = told.get("limits") or {}
+    checked = [("amount", units)]
+    if not request.reduces:  # what is too little to open may have to be closed
+        checked.append(("cost", request.amount * reference))
+    if request.price is not None:
+        checked.append(("price", request.price))
     for name, value in checked:
         bounds = limits.get(name) or {}
         least, most = bounds.get("min"), bounds.get("max")
         if value <= 0 or (least is not None and value < least):
-            raise RefusedError(f"{market['symbol']}: {name} {value:g} is below the least of {least}")
+            raise RefusedError(f"{request.symbol}: {name} {value:g} is below the least of {least}")
         if most is not None and value > most:
-            raise RefusedError(f"{market['symbol']}: {name} {value:g} is above the most of {most}")
+            raise RefusedError(f"{request.symbol}: {name} {value:g} is above the most of {most}")
 
 
 def valid_until_ms(order: Any) -> int | None:
@@ -208,13 +235,13 @@ def valid_until_ms(order: Any) -> int | None:
     return epoch_ms(float(valid))
 
 
-def dust_of(exchange: Any, symbol: str) -> Decimal:
-    """Return the least amount of `symbol` that can be traded, in base currency; 0 where nobody tells."""
-    market = exchange.market(symbol)
-    least = exact((market.get("limits", {}).get("amount") or {}).get("min"))
-    if exchange.precisionMode != ccxt.TICK_SIZE:
-        return least
-    return max(least, exact((market.get("precision") or {}).get("amount")))
+def dust_of(exchange: Any, market: Market) -> Decimal:
+    """Return the least amount that can be traded, in base currency; 0 where nobody tells."""
+    told = exchange.market(market.symbol)
+    least = exact((told.get("limits", {}).get("amount") or {}).get("min"))
+    if exchange.precisionMode == ccxt.TICK_SIZE:
+        least = max(least, exact((told.get("precision") or {}).get("amount")))
+    return least * market.contract_size
 
 
 def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
@@ -241,5 +268,6 @@ def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
         side="buy" if is_buy else "sell",
         amount=adopted.remaining,
         price=price,
+        params={"reduceOnly": True} if found.get("reduceOnly") else {},
     )
     return order, request

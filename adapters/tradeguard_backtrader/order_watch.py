@@ -14,6 +14,7 @@ from tradeguard.clock import Clock
 from tradeguard_backtrader.broker_events import FINAL, OrderSeen
 from tradeguard_backtrader.failures import CallFailedError, ask
 from tradeguard_backtrader.fills import Fill, FillBook, exact
+from tradeguard_backtrader.markets import Market, in_base
 from tradeguard_backtrader.trades import Rates, fills_of, rest_of
 
 __all__ = ["OrderWatch", "Watched"]
@@ -26,7 +27,7 @@ class Watched:
     Attributes:
         ref: Backtrader's number of the order.
         order_id: the exchange's id.
-        symbol: unified symbol.
+        market: how its market deals.
         book: the fills that were told.
         status: the status that was told last.
         lacking_since: since when, in monotonic seconds, the exchange says that more was filled than it shows.
@@ -35,11 +36,16 @@ class Watched:
 
     ref: int
     order_id: str
-    symbol: str
+    market: Market
     book: FillBook
     status: str = ""
     lacking_since: float | None = None
     shows_trades: bool = True
+
+    @property
+    def symbol(self) -> str:
+        """Unified symbol."""
+        return self.market.symbol
 
 
 class OrderWatch:
@@ -62,6 +68,7 @@ class OrderWatch:
         self._rate = rate
         self._post = post
         self._watched: dict[str, Watched] = {}
+        self._without_order_trades: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -87,7 +94,8 @@ class OrderWatch:
             still_open: Mapping[str, Any] = {}
             if len(group) > 1 and self._exchange.has.get("fetchOpenOrders"):
                 answer = ask(self._exchange.fetch_open_orders, symbol)
-                still_open = {str(order.get("id")): order for order in answer}
+                size = group[0].market.contract_size
+                still_open = {str(order.get("id")): in_base(order, size) for order in answer}
             for watched in group:
                 order = still_open.get(watched.order_id)
                 order = self._fetch(watched) if order is None else order
@@ -101,10 +109,10 @@ class OrderWatch:
             if not isinstance(failed.error, ccxt.OrderNotFound):
                 raise
             return None  # an order that was just accepted may be invisible for a while
-        return order
+        return in_base(order, watched.market.contract_size)
 
     def take(self, watched: Watched, order: Mapping[str, Any]) -> None:
-        """Tell what is new in `order`.
+        """Tell what is new in `order`, whose amounts are in base currency.
 
         Raises:
             CallFailedError: the exchange did not answer for the order's trades.
@@ -131,8 +139,9 @@ class OrderWatch:
         """
         fills: list[Fill] = []
         if watched.shows_trades:
-            base, quote = watched.symbol.split(":")[0].split("/")
-            fills = fills_of(self._trades(watched, order), base=base, quote=quote, rate=self._rate)
+            market = watched.market
+            trades = self._trades(watched, order)
+            fills = fills_of(trades, base=market.coin, quote=market.quote, rate=self._rate)
         fresh = watched.book.new(fills)
         if exact(order.get("filled")) <= watched.book.filled:
             watched.lacking_since = None
@@ -157,14 +166,24 @@ class OrderWatch:
         within = [trade for trade in order.get("trades") or () if trade.get("id") is not None]
         if within and _sum(within) >= exact(order.get("filled")):
             return within
-        has = self._exchange.has
-        if has.get("fetchOrderTrades"):
-            trades: Sequence[Mapping[str, Any]] = ask(
-                self._exchange.fetch_order_trades, watched.order_id, watched.symbol
-            )
-            return trades
+        return [in_base(trade, watched.market.contract_size) for trade in self._shown(watched, order)]
+
+    def _shown(self, watched: Watched, order: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        has, symbol = self._exchange.has, watched.symbol
+        if has.get("fetchOrderTrades") and symbol not in self._without_order_trades:
+            try:
+                trades: Sequence[Mapping[str, Any]] = ask(
+                    self._exchange.fetch_order_trades, watched.order_id, symbol
+                )
+            except CallFailedError as failed:
+                # What ccxt has for an exchange it need not have for each kind of its markets.
+                if not isinstance(failed.error, ccxt.NotSupported):
+                    raise
+                self._without_order_trades.add(symbol)
+            else:
+                return trades
         if has.get("fetchMyTrades"):
-            recent = ask(self._exchange.fetch_my_trades, watched.symbol, order.get("timestamp"))
+            recent = ask(self._exchange.fetch_my_trades, symbol, order.get("timestamp"))
             return [trade for trade in recent if str(trade.get("order")) == watched.order_id]
         return ()
 

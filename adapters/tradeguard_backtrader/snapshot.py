@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tradeguard_backtrader.fills import ZERO, Fill, exact
+from tradeguard_backtrader.fills import ZERO, exact
+from tradeguard_backtrader.net_position import NetPosition
 
-__all__ = ["Balance", "Ledger", "Snapshot", "snapshot_of"]
+__all__ = ["Balance", "Ledger", "Snapshot", "balances_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One currency: what is there in all, and what open orders lock of it."""
+    """One currency: what is there in all, profit that is not realised apart, and what open orders lock of it."""
 
     total: Decimal = ZERO
     locked: Decimal = ZERO
@@ -23,18 +24,20 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The account's balances at one moment.
+    """What the account holds at one moment.
 
     Attributes:
         balances: by currency.
         taken_at: monotonic seconds when it was asked for; it is at least as old.
+        positions: of each swap that is traded, by symbol.
     """
 
     balances: Mapping[str, Balance]
     taken_at: float
+    positions: Mapping[str, NetPosition] = field(default_factory=dict)
 
 
-def snapshot_of(answer: Mapping[str, Any], taken_at: float) -> Snapshot:
+def balances_of(answer: Mapping[str, Any]) -> dict[str, Balance]:
     """Return what `fetch_balance` answered.
 
     ccxt leaves out of `free`, `used` and `total` what the exchange does not tell: any two give the third.
@@ -46,7 +49,7 @@ def snapshot_of(answer: Mapping[str, Any], taken_at: float) -> Snapshot:
         total = exact(free) + exact(used) if told is None else exact(told)
         locked = total - exact(free) if used is None and free is not None else exact(used)
         balances[currency] = Balance(total, locked)
-    return Snapshot(balances, taken_at)
+    return balances
 
 
 @dataclass(slots=True)
@@ -55,9 +58,11 @@ class Ledger:
 
     Attributes:
         taken_at: monotonic seconds of the last snapshot; None before the first.
+        positions: of each swap that is traded, by symbol.
     """
 
     taken_at: float | None = None
+    positions: dict[str, NetPosition] = field(default_factory=dict)
     _totals: dict[str, Decimal] = field(default_factory=dict)
     _locked_by_others: dict[str, Decimal] = field(default_factory=dict)
 
@@ -65,28 +70,27 @@ class Ledger:
         """Take over a snapshot.
 
         Args:
-            snapshot: the balances; every fill that was applied is in it, and no other.
+            snapshot: the balances and positions; every fill that was applied is in them, and no other.
             reserved: what our own open orders lock, by currency.
         """
         self.taken_at = snapshot.taken_at
+        self.positions = dict(snapshot.positions)
         self._totals = {currency: balance.total for currency, balance in snapshot.balances.items()}
         self._locked_by_others = {
             currency: max(balance.locked - reserved.get(currency, ZERO), ZERO)
             for currency, balance in snapshot.balances.items()
         }
 
-    def apply(self, fill: Fill, *, base: str, quote: str, is_buy: bool) -> None:
-        """Carry the totals on by one fill."""
-        sign = 1 if is_buy else -1
-        self._totals[base] = self.total(base) + sign * fill.amount - fill.fee_base
-        self._totals[quote] = self.total(quote) - sign * fill.cost - fill.fee_quote
+    def add(self, currency: str, amount: Decimal) -> None:
+        """Carry a total on."""
+        self._totals[currency] = self.total(currency) + amount
 
     def total(self, currency: str) -> Decimal:
         """Return what there is of a currency, locked or not."""
         return self._totals.get(currency, ZERO)
 
     def free(self, currency: str, reserved: Mapping[str, Decimal]) -> Decimal:
-        """Return what can be spent of a currency while our open orders lock `reserved`."""
+        """Return what can be spent of a currency while our open orders and positions bind `reserved`."""
         locked = self._locked_by_others.get(currency, ZERO) + reserved.get(currency, ZERO)
         return max(self.total(currency) - locked, ZERO)
 

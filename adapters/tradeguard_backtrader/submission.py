@@ -15,6 +15,7 @@ from typing import Any
 
 from tradeguard_backtrader.broker_events import BrokerEvent, InDoubt, Placed, Refused, Withdrawn
 from tradeguard_backtrader.failures import CallFailedError, ask, is_rejection
+from tradeguard_backtrader.markets import in_units, market_of
 from tradeguard_backtrader.order_routing import OrderRequest
 from tradeguard_backtrader.workers import Worker
 
@@ -129,7 +130,8 @@ class SubmitLane:
 
     def _submit(self, ticket: OrderTicket) -> None:
         request = ticket.request
-        arguments = (request.symbol, request.type, request.side, request.amount, request.price)
+        units = in_units(request.amount, market_of(self._exchange, request.symbol))
+        arguments = (request.symbol, request.type, request.side, units, request.price)
         try:
             answer = ask(self._exchange.create_order, *arguments, dict(request.params))
         except CallFailedError as failed:

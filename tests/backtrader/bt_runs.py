@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,12 +125,14 @@ def run(
     trading: bool = False,
     broker: Mapping[str, Any] | None = None,
     cerebro: Mapping[str, Any] | None = None,
+    also: Sequence[str] = (),
     **feed: Any,
 ) -> Log:
-    """Run one feed, with the store's broker if there is trading, and return what was told."""
+    """Run one feed, or more, with the store's broker if there is trading, and return what was told."""
     log = Log()
     env = bt.Cerebro(**{"stdstats": False, "quicknotify": True, **(cerebro or {})})
-    env.adddata(store.getdata(dataname=symbol, **{**SECOND, **feed}))
+    for name in (symbol, *also):
+        env.adddata(store.getdata(dataname=name, **{**SECOND, **feed}))
     if trading:
         env.setbroker(store.getbroker(**(broker or {})))
     env.addstrategy(Scribe, log=log, script=script or {}, each=each)

@@ -42,9 +42,9 @@ def simulate(clock: ManualClock) -> Iterator[Callable[..., SimulatedExchange]]:
 def guarded(clock: ManualClock, tmp_path: Path) -> Callable[..., Any]:
     """Makes guarded exchanges on the shared clock."""
 
-    def make(simulated: SimulatedExchange, **options: Any) -> Any:
+    def make(simulated: SimulatedExchange, exchange_id: str = "binance", **options: Any) -> Any:
         settings = {"clock": clock, "journal": tmp_path / f"orders-{simulated.url[-5:]}.sqlite", **options}
-        return GuardedExchange("binance", simulated.ccxt_config(), guard=GuardConfig(**settings))
+        return GuardedExchange(exchange_id, simulated.ccxt_config(), guard=GuardConfig(**settings))
 
     return make
 

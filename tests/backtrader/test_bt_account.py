@@ -248,7 +248,7 @@ def test_orders_of_a_market_that_is_none_are_rejected(scripted: ScriptedExchange
     script = {4: lambda strategy: strategy.buy(size=1)}
     log = run(store_of(scripted), symbol="ETH/BTC:BTC", script=script, trading=True, history=2, bars=5)
     assert [state for _, state in log.orders] == ["Rejected"]
-    assert "no spot market" in log.clones[0].info["reason"]
+    assert "neither a spot market nor a perpetual swap" in log.clones[0].info["reason"]
 
 
 def test_several_open_orders_are_looked_at_with_one_request(

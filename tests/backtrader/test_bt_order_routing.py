@@ -12,8 +12,8 @@ import pytest
 from bt_exchange import ScriptedExchange
 
 from tradeguard.testing import ManualClock
+from tradeguard_backtrader.markets import RefusedError, market_of
 from tradeguard_backtrader.order_routing import (
-    RefusedError,
     dust_of,
     is_native,
     route,
@@ -138,15 +138,16 @@ def test_only_spot_markets_of_the_exchange_are_traded(exchange: ScriptedExchange
     with pytest.raises(RefusedError, match="no market SPY"):
         route(order(), "SPY", exchange, {})
     exchange.markets["X"] = {"symbol": "X", "spot": False}
-    with pytest.raises(RefusedError, match="no spot market"):
+    with pytest.raises(RefusedError, match="neither a spot market nor a perpetual swap"):
         route(order(), "X", exchange, {})
 
 
 def test_dust_is_below_the_step_or_the_least_amount(exchange: ScriptedExchange) -> None:
-    assert str(dust_of(exchange, "ETH/BTC")) == "0.0001"
+    market = market_of(exchange, "ETH/BTC")
+    assert str(dust_of(exchange, market)) == "0.0001"
     exchange.markets["ETH/BTC"] = {"limits": {"amount": {"min": None}}, "precision": {"amount": 4}}
     exchange.precisionMode = ccxt.DECIMAL_PLACES
-    assert dust_of(exchange, "ETH/BTC") == 0
+    assert dust_of(exchange, market) == 0
 
 
 def test_the_symbol_is_what_the_data_was_made_for_else_its_name() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradeguard_backtrader.fills import Fill
-from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, snapshot_of
+from tradeguard_backtrader.markets import SpotMarket
+from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, balances_of
+
+SPOT = SpotMarket("ETH/BTC", "ETH", "BTC")
 
 
 def ledger(**balances: tuple[str, str]) -> Ledger:
@@ -24,7 +27,7 @@ def test_what_an_exchange_leaves_out_of_a_balance_follows_from_the_rest() -> Non
         "BTC": {"free": 0.25, "used": 0.5, "total": None},
         "USD": {"free": 5.0, "used": None, "total": 7.0},
     }
-    assert snapshot_of(answer, 1.0).balances == {
+    assert balances_of(answer) == {
         "ETH": Balance(Decimal("3.0"), Decimal("2.0")),
         "BTC": Balance(Decimal("0.75"), Decimal("0.5")),
         "USD": Balance(Decimal("7.0"), Decimal("2.0")),
@@ -33,20 +36,20 @@ def test_what_an_exchange_leaves_out_of_a_balance_follows_from_the_rest() -> Non
 
 
 def test_an_answer_without_balances_is_an_empty_account() -> None:
-    assert snapshot_of({"info": {}}, 1.0).balances == {}
+    assert balances_of({"info": {}}) == {}
 
 
 def test_a_buy_moves_coin_and_cash_and_its_fees_at_once() -> None:
     kept = ledger(ETH=("1", "0"), BTC=("2", "0"))
     fill = Fill(trade_id="1", amount=Decimal(2), price=Decimal("0.05"), fee_base=Decimal("0.002"))
-    kept.apply(fill, base="ETH", quote="BTC", is_buy=True)
+    SPOT.settle(kept, fill, is_buy=True)
     assert (kept.total("ETH"), kept.total("BTC")) == (Decimal("2.998"), Decimal("1.90"))
 
 
 def test_a_sale_moves_them_back() -> None:
     kept = ledger(ETH=("1", "0"), BTC=("2", "0"))
     fill = Fill(trade_id="1", amount=Decimal(1), price=Decimal("0.05"), fee_quote=Decimal("0.001"))
-    kept.apply(fill, base="ETH", quote="BTC", is_buy=False)
+    SPOT.settle(kept, fill, is_buy=False)
     assert (kept.total("ETH"), kept.total("BTC")) == (Decimal(0), Decimal("2.049"))
 
 

@@ -36,10 +36,10 @@ def exchange_of(
 ) -> Iterator[tuple[Any, SimulatedExchange, Any]]:
     """A guarded exchange, the simulated one behind it, and a store that keeps its work inline."""
     clock = ManualClock(start=100.0) if clock is None else clock
-    settings = {"seed": 1, "balances": {"ETH": 100, "BTC": 10}, **options}
+    settings = {"seed": 1, "dialect": "binance", "balances": {"ETH": 100, "BTC": 10}, **options}
     with SimulatedExchange(clock=clock, **settings) as simulated:
         guard = GuardConfig(clock=clock, journal=folder / "orders.sqlite", order_expiry=2.0)
-        exchange = GuardedExchange("binance", simulated.ccxt_config(), guard=guard)
+        exchange = GuardedExchange(settings["dialect"], simulated.ccxt_config(), guard=guard)
         yield exchange, simulated, GuardedStore(exchange, clock=clock, workers=InlineWorkers(clock))
 
 

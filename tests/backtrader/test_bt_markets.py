@@ -1,0 +1,151 @@
+"""How markets deal: which can be traded, what a fill moves, what an order locks, and amounts in contracts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import backtrader as bt
+import pytest
+from bt_swaps import SWAP, SwapExchange, swap_market
+
+from tradeguard.testing import ManualClock
+from tradeguard_backtrader.claims import Claims
+from tradeguard_backtrader.fills import Fill
+from tradeguard_backtrader.held_orders import HeldOrder
+from tradeguard_backtrader.markets import RefusedError, SpotMarket, SwapMarket, in_base, in_units, market_of
+from tradeguard_backtrader.net_position import NetPosition
+from tradeguard_backtrader.order_routing import dust_of
+from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot
+
+D = Decimal
+SPOT = SpotMarket("ETH/USDT", "ETH", "USDT")
+
+
+def ledger(size: str = "0", entry: str = "100", leverage: str = "4") -> Ledger:
+    kept = Ledger()
+    position = NetPosition(D(size), D(entry), D(leverage))
+    kept.refresh(Snapshot({"USDT": Balance(D(1000))}, 1.0, {SWAP: position}), {})
+    return kept
+
+
+@pytest.fixture
+def exchange() -> SwapExchange:
+    return SwapExchange(ManualClock(), contractSize=0.1)
+
+
+def test_a_linear_swap_is_quoted_and_settled_in_one_currency(exchange: SwapExchange) -> None:
+    market = market_of(exchange, SWAP)
+    assert market == SwapMarket(SWAP, "USDT", D("0.1"), 0.0005)
+    assert (market.coin, market.closing, market.rests_stops) == ("", {"reduceOnly": True}, False)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"linear": False, "settle": "ETH"}, "settled in ETH"),
+        ({"settle": "USDC"}, "settled in USDC"),
+        ({"swap": False, "future": True}, "neither a spot market nor a perpetual swap"),
+    ],
+)
+def test_other_derivatives_are_refused_with_a_reason(
+    exchange: SwapExchange, values: dict[str, Any], reason: str
+) -> None:
+    exchange.markets[SWAP] = swap_market(**values)
+    with pytest.raises(RefusedError, match=reason):
+        market_of(exchange, SWAP)
+
+
+def test_an_exchange_that_does_not_tell_positions_is_refused(exchange: SwapExchange) -> None:
+    exchange.has["fetchPositions"] = False
+    with pytest.raises(RefusedError, match="does not tell positions"):
+        market_of(exchange, SWAP)
+
+
+def test_a_fill_of_a_swap_moves_the_position_and_takes_profit_and_fee_to_the_wallet() -> None:
+    market, kept = SwapMarket(SWAP, "USDT"), ledger("-2")
+    fill = Fill(trade_id="1", amount=D(3), price=D(90), fee_quote=D("0.5"))
+    market.settle(kept, fill, is_buy=True)
+    assert market.position(kept) == NetPosition(D(1), D(90), D(4))
+    assert kept.total("USDT") == D("1019.5")
+
+
+def test_a_fill_of_spot_changes_coin_and_cash() -> None:
+    kept = ledger()
+    SPOT.settle(kept, Fill(trade_id="1", amount=D(3), price=D(90), fee_base=D("0.1")), is_buy=True)
+    assert (SPOT.position(kept).size, kept.total("USDT")) == (D("2.9"), 730)
+    assert (SPOT.binds(kept, D(90)), SPOT.worth(SPOT.position(kept), D(100))) == (0, 290)
+
+
+@pytest.mark.parametrize(
+    ("size", "is_buy", "reduces", "locked"),
+    [
+        ("0", True, False, 75),
+        ("0", False, False, 75),
+        ("0", True, True, 0),
+        ("2", True, False, 75),
+        ("2", False, False, 25),
+        ("-5", True, False, 0),
+    ],
+)
+def test_an_order_locks_the_margin_of_what_it_would_open(
+    size: str, is_buy: bool, reduces: bool, locked: int
+) -> None:
+    """Three at 100, with a leverage of 4."""
+    market = SwapMarket(SWAP, "USDT")
+    assert market.locks(ledger(size), D(3), D(100), is_buy=is_buy, reduces=reduces) == ("USDT", locked)
+
+
+def test_cash_is_what_margin_and_losses_leave() -> None:
+    market, kept = SwapMarket(SWAP, "USDT"), ledger("-2")
+    assert market.binds(kept, D(110)) == 2 * 110 / 4 + 20
+    assert kept.free("USDT", {"USDT": market.binds(kept, D(110))}) == 1000 - 55 - 20
+    assert kept.free("USDT", {"USDT": market.binds(kept, D(50))}) == 1000 - 25 + 100
+
+
+@pytest.mark.parametrize(("size", "price", "profit"), [("-2", 90.0, 20.0), ("2", 90.0, -20.0)])
+def test_backtrader_counts_profit_value_and_margin_as_the_exchange_does(
+    size: str, price: float, profit: float
+) -> None:
+    market, kept = SwapMarket(SWAP, "USDT", taker=0.0005), ledger(size)
+    scheme = market.scheme(kept, None)
+    position = bt.Position(float(size), 100.0)
+    assert not scheme.stocklike
+    assert scheme.profitandloss(position.size, position.price, price) == profit
+    assert scheme.getvalue(position, price) == pytest.approx(float(market.position(kept).margin(D(price))))
+    assert scheme.getcommission(2.0, 100.0) == pytest.approx(0.1)
+    assert scheme.getsize(100.0, 1000.0) == 40
+
+
+def test_orders_and_trades_are_read_in_base_currency() -> None:
+    told = {
+        "id": "1",
+        "amount": 30.0,
+        "filled": 10.0,
+        "remaining": 20.0,
+        "cost": 5.0,
+        "trades": [{"amount": 7.0}],
+    }
+    assert in_base(told, D("0.1")) == {
+        "id": "1", "amount": 3.0, "filled": 1.0, "remaining": 2.0, "cost": 5.0,
+        "trades": [{"amount": 0.7, "trades": []}],
+    }  # fmt: skip
+    assert in_base(told, D(1)) is told
+
+
+def test_an_amount_is_counted_in_contracts() -> None:
+    assert in_units(0.3, SwapMarket(SWAP, "USDT", D("0.1"))) == 3.0
+    assert in_units(0.3, SPOT) == 0.3
+
+
+def test_what_a_former_process_left_is_told_in_base_currency(exchange: SwapExchange) -> None:
+    exchange.place("1", amount=30.0, filled=30.0, status="closed", symbol=SWAP)
+    sent = HeldOrder(
+        client_order_id="c", symbol=SWAP, home=SWAP, kind="Limit", side="buy", amount=D(3), order_id="1"
+    )
+    found = Claims(exchange, [sent]).find({})
+    assert found.elsewhere["1"]["amount"] == found.elsewhere["1"]["filled"] == 3.0
+
+
+def test_dust_is_told_in_base_currency(exchange: SwapExchange) -> None:
+    assert dust_of(exchange, market_of(exchange, SWAP)) == D("0.0001")
