@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from tradeguard_backtrader.timeframes import Timeframe
 
@@ -141,6 +142,10 @@ class CandleSequence:
             earliest_ms = self._next_ms - self._recheck * self._timeframe.duration_ms
             return min((open_ms for open_ms in self._told if open_ms >= earliest_ms), default=self._next_ms)
         return max(self._next_ms, self._silent_until_ms)
+
+    def close_of(self, row: Sequence[Any]) -> int:
+        """Return when the candle of an OHLCV row closes, epoch milliseconds."""
+        return self._timeframe.close_ms(int(row[0]))
 
     def accept(self, rows: Iterable[object], closed_by_ms: int) -> Batch:
         """Take in the page that was asked for with `since_ms`.

@@ -27,7 +27,9 @@ from tradeguard_backtrader.feed_events import (
 )
 from tradeguard_backtrader.feed_status import FeedState, FeedStatus
 from tradeguard_backtrader.lifecycle import guard_run
-from tradeguard_backtrader.poller import CandlePoller, PollPlan
+from tradeguard_backtrader.live_sources import live_source
+from tradeguard_backtrader.poll_plan import PollPlan
+from tradeguard_backtrader.poller import CandlePoller
 from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
 from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
@@ -57,6 +59,7 @@ class GuardedFeed(bt.feed.DataBase):
             `correction`, and the bar stays as it was delivered.
         fill_empty: deliver a flat bar without volume, told as `flat`, for each candle that the exchange does not
             have since nobody traded; it comes as soon as the candle after it shows the gap.
+        websocket: listen to the exchange's stream; None does where it has one, False polls, True insists.
         qcheck: how long, in seconds, the loop waits for a candle before it turns again.
     """
 
@@ -70,6 +73,7 @@ class GuardedFeed(bt.feed.DataBase):
         ("backfill_opens", False),
         ("recheck", 3),
         ("fill_empty", False),
+        ("websocket", None),
         ("qcheck", 0.5),
     )
 
@@ -104,6 +108,7 @@ class GuardedFeed(bt.feed.DataBase):
 
         Raises:
             DataFeedException: the exchange has no such symbol.
+            ConfigurationException: `websocket=True`, and the exchange has no such stream.
         """
         super().start()
         self._start_finish()
@@ -130,16 +135,21 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _poll(self, timeframe: Timeframe | None) -> None:
         store, exchange = self._store, self._store.exchange
+        plan = self._plan(timeframe)
+        live = live_source(store, plan, self.p.websocket)
         self._poller = CandlePoller(
             exchange,
             store.load_markets,
-            self._plan(timeframe),
+            plan,
             store.config,
             store.time,
             self._mail.append,
             self._mail.__len__,
+            live,
         )
-        store.workers.start(f"candles-{self.p.dataname}", self._poller.step)
+        worker = store.workers.start(f"candles-{self.p.dataname}", self._poller.step)
+        if live is not None:
+            live.wake = worker.wake
         store.workers.wait_for(lambda: bool(self._mail), store.config.start_patience)
         if self._mail and isinstance(self._mail[0], UnknownSymbol):
             raise unknown_symbol_error(exchange, self._mail[0])
