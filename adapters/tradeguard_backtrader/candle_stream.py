@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange
-from tradeguard_backtrader.candles import CandleSequence
+from tradeguard_backtrader.candle_sequence import CandleSequence
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.live_source import LiveSource

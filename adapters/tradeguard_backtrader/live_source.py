@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import ccxt
 
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange
-from tradeguard_backtrader.candles import CandleSequence
+from tradeguard_backtrader.candle_sequence import CandleSequence
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.trade_sequence import TradeSequence

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tradeguard_backtrader.candles import Batch, CandleSequence
+from tradeguard_backtrader.candle_sequence import CandleSequence
+from tradeguard_backtrader.candles import Batch
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.failures import CallFailedError, is_denied, is_unknown_symbol, wait_hint
@@ -15,6 +16,7 @@ from tradeguard_backtrader.feed_events import Denied, Ended, Event, UnknownSymbo
 from tradeguard_backtrader.live_source import LiveSource
 from tradeguard_backtrader.poll_plan import PollPlan
 from tradeguard_backtrader.rest_source import RestSource
+from tradeguard_backtrader.sequences import sequence_of
 from tradeguard_backtrader.telling import Teller
 from tradeguard_backtrader.trade_sequence import TradeSequence
 
@@ -114,14 +116,13 @@ class CandlePoller:
 
     def _take(self, sequence: CandleSequence | TradeSequence, rows: list[Any]) -> float | None:
         """Tell what follows, by the stream, on what was told."""
-        now_ms = self._time.at_least_ms()
+        now_ms, shown_ms = self._time.at_least_ms(), sequence.close_of(rows[-1])
+        if self._failures and shown_ms:  # REST does not tell the time, but this does
+            self._time.observe(shown_ms)
         if isinstance(sequence, TradeSequence):
             batch = sequence.accept(rows, now_ms, follows=True)
         else:
-            closed_by_ms = sequence.close_of(rows[-1])
-            if self._failures:  # REST does not tell the time, and what has closed does
-                self._time.observe(closed_by_ms)
-            batch = sequence.accept(rows, max(now_ms, closed_by_ms))
+            batch = sequence.accept(rows, max(now_ms, shown_ms))
         return self._accepted(sequence, batch, by_rest=False)
 
     def _left_alone(self, sequence: CandleSequence | TradeSequence, live: LiveSource[Any]) -> float:
@@ -147,12 +148,19 @@ class CandlePoller:
             known = self._rest.markets()
             if self._plan.symbol not in known:
                 return self._stop_with(UnknownSymbol(self._plan.symbol, tuple(known)))
+        is_audit = self._time.is_due(self._config.time_sync)
         self._rest.sync_time()
         sequence = self._sequence if self._sequence is not None else self._begin()
         was_expected = self._is_whole and self._live is not None and not self._live.is_ahead(sequence)
         asked_at, shown_ms = self._clock.monotonic(), 0 if self._live is None else self._live.shown_ms
-        rows = self._rest.page(sequence.since_ms, self._page)
-        batch = sequence.accept(rows, max(self._time.at_least_ms(asked_at), shown_ms))
+        if isinstance(sequence, TradeSequence):
+            rows = self._rest.page(sequence.since_ms, self._page)
+            batch = sequence.accept(rows, self._time.at_least_ms(asked_at))
+        else:
+            since_ms = sequence.audit_ms if is_audit else sequence.since_ms
+            rows = self._rest.page(since_ms, self._page)
+            closed_by_ms = max(self._time.at_least_ms(asked_at), shown_ms)
+            batch = sequence.accept(rows, closed_by_ms, asked_ms=since_ms)
         self._asked_at = self._clock.monotonic()
         if was_expected and batch.items:
             self._distrusted_at = self._asked_at
@@ -167,26 +175,14 @@ class CandlePoller:
         self._page = self._rest.page_size()
         if self._live is not None:
             self._live.start()
-        refetches = self._config.refetches
-        if plan.timeframe is None:
-            self._sequence = TradeSequence(
-                plan.from_ms, history=plan.history, page=self._page, refetches=refetches
-            )
-            return self._sequence
-        length_ms = plan.timeframe.duration_ms
-        start_ms = now_ms - (plan.history + 1) * length_ms + 1
-        if plan.from_ms is not None:
-            start_ms = plan.from_ms - length_ms
-        self._sequence = CandleSequence(
-            plan.timeframe, start_ms, page=self._page, refetches=refetches, recheck=self._recheck(length_ms)
+        self._sequence = sequence_of(
+            plan,
+            self._config,
+            now_ms,
+            page=self._page,
+            is_streamed=self._live is not None,
         )
         return self._sequence
-
-    def _recheck(self, length_ms: int) -> int:
-        """Return how many candles to look at again: with a stream, all since REST was last asked."""
-        if self._live is None or not self._plan.recheck:
-            return self._plan.recheck
-        return max(self._plan.recheck, math.ceil(self._config.time_sync * 1000 / length_ms))
 
     # -- what came of it --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tradeguard_backtrader.candles import Batch, Candle, Gap, GapReason
 
@@ -78,6 +79,10 @@ class TradeSequence:
     def last_number(self) -> int | None:
         """The id of the last trade that was told, where it is a number above 0."""
         return self._last_number
+
+    def close_of(self, row: Mapping[str, Any]) -> int:
+        """Return the time of a trade of ccxt's, epoch milliseconds; 0 where it has none."""
+        return int(row.get("timestamp") or 0)
 
     def accept(self, rows: Iterable[object], known_by_ms: int, *, follows: bool = False) -> Batch:
         """Take in the page that was asked for with `since_ms`, or trades of a stream.
