@@ -88,6 +88,9 @@ class CandleStream(LiveSource[CandleSequence]):
         """Whether a later candle has begun than the one that is waited for."""
         return self._newest_ms >= sequence.next_close_ms
 
+    def __str__(self) -> str:
+        return f"the stream of {self._symbol}'s {self._timeframe.name} candles"
+
     async def _next(self) -> Any:
         return await self._exchange.awaited.watch_ohlcv(self._symbol, self._timeframe.name)
 

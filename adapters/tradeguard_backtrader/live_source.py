@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import ccxt
 
+from tradeguard.redaction import redact
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange
 from tradeguard_backtrader.candle_sequence import CandleSequence
 from tradeguard_backtrader.config import StoreConfig
@@ -18,6 +20,8 @@ from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.trade_sequence import TradeSequence
 
 __all__ = ["LiveSource"]
+
+_logger = logging.getLogger("tradeguard.backtrader")
 
 S = TypeVar("S", CandleSequence, TradeSequence)
 
@@ -99,15 +103,18 @@ class LiveSource(ABC, Generic[S]):
         while True:
             try:
                 rows = await self._next()
-            except _FINAL:
+            except _FINAL as error:
+                _logger.info("%s has ended, polling goes on: %s", self, redact(str(error)))
                 return
-            except Exception:  # noqa: BLE001 - ccxt raises anything at all; the exchange's monitor has it, REST the candles
+            except Exception as error:  # noqa: BLE001 - ccxt raises anything at all; REST has what is missed meanwhile
+                _logger.info("%s has failed: %s", self, redact(str(error)))
                 failures += 1
                 backoff = self._config.retry_pause * 2.0 ** min(failures - 1, 30)
                 await self._time.clock.sleep_async(min(backoff, self._config.max_retry_pause))
                 continue
             failures = 0
-            self._heard()
+            if not getattr(rows, "is_polled", False):  # by a guarded exchange whose socket is lost
+                self._heard()
             if self._took(list(rows)):
                 self.wake()
             await asyncio.sleep(0)  # a stream that never waits must not keep the loop to itself

@@ -139,7 +139,9 @@ class CandlePoller:
         return min(self._until_close(sequence) + self._config.stream_grace, until_silent)
 
     def _is_trusted(self, live: LiveSource[Any]) -> bool:
-        return live.heard_at is not None and live.heard_at > self._distrusted_at
+        """Whether the stream has kept nothing back since it was last heard; it begins with nothing against it."""
+        heard_at = -math.inf if live.heard_at is None else live.heard_at
+        return heard_at > self._distrusted_at or self._distrusted_at == -math.inf
 
     # -- by REST ----------------------------------------------------------------------------------------------
 
@@ -148,7 +150,7 @@ class CandlePoller:
             known = self._rest.markets()
             if self._plan.symbol not in known:
                 return self._stop_with(UnknownSymbol(self._plan.symbol, tuple(known)))
-        is_audit = self._time.is_due(self._config.time_sync)
+        is_audit = not self._failures and self._time.is_due(self._config.time_sync)
         self._rest.sync_time()
         sequence = self._sequence if self._sequence is not None else self._begin()
         was_expected = self._is_whole and self._live is not None and not self._live.is_ahead(sequence)
@@ -197,7 +199,9 @@ class CandlePoller:
         to_ms = self._teller.to_ms
         if to_ms is not None and sequence.next_close_ms > to_ms:
             return self._stop_with(Ended())
-        self._is_whole = (batch.caught_up or batch.overdue) and not batch.refetch
+        # A candle that is late on the stream has its grace; trades have none.
+        may_follow = not by_rest and isinstance(sequence, CandleSequence)
+        self._is_whole = (batch.caught_up or batch.overdue or may_follow) and not batch.refetch
         if batch.refetch:
             return self._config.refetch_pause
         pause = self._pause(sequence, caught_up=batch.caught_up, overdue=batch.overdue)

@@ -51,8 +51,8 @@ class TradeStream(LiveSource[TradeSequence]):
 
     @property
     def silence(self) -> float:
-        """After how many seconds without a message REST is asked whether anything happened."""
-        return self._config.patience
+        """After how many seconds without a message REST is asked whether anything happened: before it would be late."""
+        return self._config.trade_poll if self.heard_at is None else self._config.patience / 2
 
     def take(self, sequence: TradeSequence) -> list[Any]:
         """Return the trades that follow on what was told by number."""
@@ -81,6 +81,9 @@ class TradeStream(LiveSource[TradeSequence]):
             if not is_told and (first.get("timestamp") or 0) >= sequence.next_ms:
                 return
             self._trades.popleft()
+
+    def __str__(self) -> str:
+        return f"the stream of {self._symbol}'s trades"
 
     async def _next(self) -> Any:
         arguments = (None, None, self._params) if self._params else ()
