@@ -131,6 +131,18 @@ def test_a_candle_that_does_not_come_is_asked_for_after_its_grace(bench: Bench) 
     assert (bench.looks, bench.opens()[-1]) == (2, 0)
 
 
+def test_a_candle_that_is_late_on_the_stream_is_no_reason_to_ask_within_the_grace_of_the_next(
+    bench: Bench,
+) -> None:
+    bench.clock.advance(1.4)
+    bench.live.say()
+    bench.clock.advance(0.8)
+    bench.live.say(bench.exchange.row(START_MS))
+    assert bench.step() == pytest.approx(0.3, abs=0.01)
+    assert bench.step(0.2) == pytest.approx(0.1, abs=0.01)
+    assert (bench.looks, bench.opens()[-1]) == (1, 0)
+
+
 def test_a_stream_that_kept_a_candle_back_is_not_waited_for_until_it_is_heard_again(bench: Bench) -> None:
     bench.live.say()
     bench.step(1.6)
