@@ -171,6 +171,24 @@ def test_a_candle_that_rest_does_not_have_yet_is_asked_for_at_the_pace_of_pollin
     assert bench.looks == 2
 
 
+def test_a_candle_that_nobody_has_is_asked_for_at_the_pace_of_polling(bench: Bench) -> None:
+    bench.live.say()
+    bench.exchange.skipped = {START_MS}
+    assert bench.step(1.6) == pytest.approx(0.2)
+    assert bench.step(0.1) == pytest.approx(0.1)
+    assert bench.looks == 2
+
+
+def test_a_stream_that_is_ahead_of_rest_does_not_have_it_asked_without_a_pause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.live, "is_ahead", lambda sequence: True)
+    bench.live.say()
+    assert bench.step(0.1) == pytest.approx(0.9, abs=0.01)
+    assert bench.step(0.1) == pytest.approx(0.8, abs=0.01)
+    assert bench.looks == 2
+
+
 def test_rest_is_asked_now_and_then_for_late_corrections_of_everything_since(
     scripted: ScriptedExchange, clock: EventClock
 ) -> None:
@@ -178,12 +196,15 @@ def test_rest_is_asked_now_and_then_for_late_corrections_of_everything_since(
     bench.step()
     for second in range(18):
         bench.close(START_MS + second * 1000)
-    assert bench.looks == 1
     scripted.moves.append((START_MS + 4_000, 7.0))
     scripted.moves.append((START_MS + 5_000, 9.0))
-    bench.step(2.1)
+    for second in (18, 19):
+        assert bench.looks == 1
+        bench.close(START_MS + second * 1000)
+    bench.step()  # no candle is missing, and twenty seconds have passed
+    assert bench.looks == 2
     (_, _, since_ms, _) = scripted.called("fetch_ohlcv")[-1]
-    assert since_ms == START_MS - 2_000  # twenty candles back
+    assert since_ms == START_MS
     corrections = [event for event in bench.told if type(event).__name__ == "Correction"]
     assert [(event.told.open_ms - START_MS) // 1000 for event in corrections] == list(range(4, 18))
     assert corrections[0].corrected.close == 7.0

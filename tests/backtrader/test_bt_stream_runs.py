@@ -60,8 +60,9 @@ def test_a_bar_comes_a_fraction_of_a_second_after_its_close_and_not_by_polling(t
 
 def test_a_store_runs_again_on_a_new_loop(tmp_path: Path) -> None:
     with live(tmp_path) as (simulated, exchange, store):
-        logs = [run(store, history=3, bars=1) for _ in range(2)]
-        assert [log.statuses for log in logs] == [["DELAYED", "LIVE", "DISCONNECTED"]] * 2
+        for websocket in (True, True, False):
+            log = run(store, history=3, bars=1, websocket=websocket)
+            assert log.statuses == ["DELAYED", "LIVE", "DISCONNECTED"]
         assert len(simulated.sockets) == 2
         nothing_is_left(simulated, exchange)
 

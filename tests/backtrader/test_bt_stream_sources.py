@@ -223,6 +223,15 @@ def test_trades_whose_ids_are_not_those_of_rest_are_a_reason_to_ask_and_no_more(
     assert not stream.is_ahead(ticks(9))  # REST has told what is newer
 
 
+def test_trades_that_follow_leave_no_gap_however_many_they_are() -> None:
+    sequence = ticks(2)
+    rows = [trade(number, 10 * number) for number in range(3, 203)]
+    batch = sequence.accept(rows, START_MS + 2_100, follows=True)
+    assert (len(batch.items), batch.caught_up) == (200, True)
+    assert {type(item).__name__ for item in batch.items} == {"Candle"}
+    assert sequence.last_number == 202
+
+
 def test_before_a_first_trade_none_follows(loop: LoopThread, clock: EventClock) -> None:
     exchange = Scripted([trade(1)])
     stream = trades(exchange, loop, clock)

@@ -138,7 +138,7 @@ def test_bars_go_on_while_rest_alone_is_down(tmp_path: Path) -> None:
 def test_trades_come_by_stream_and_are_those_of_rest(tmp_path: Path) -> None:
     log, ran = streamed(tmp_path, feed={"history": 5, "bars": 300, **TICKS})
     assert log.bars == polled(300, 5, ticks=True).bars
-    assert log.statuses == QUIET
+    assert (log.statuses, log.store) == (QUIET, [])
     assert ran.asked("/aggTrades") <= 2
 
 
