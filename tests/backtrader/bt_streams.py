@@ -15,13 +15,14 @@ from typing import Any
 from bt_runs import EventClock, Log, cut, run
 
 from tradeguard.backoff import Backoff
-from tradeguard.simulator import FaultPlan, SimulatedExchange, StreamFault
+from tradeguard.simulator import FaultPlan, SimulatedExchange, StreamFault, StreamFaultKind
 from tradeguard_backtrader import GuardedStore, InlineWorkers, StoreConfig
 from tradeguard_ccxt import GuardConfig, async_support, pro
 
 _STEP = 0.25  # seconds of exchange time
 _TURNS = 40  # of the event loop, after which what was read has been handled
 _PATIENCE = 10.0  # real seconds
+_ON_HANDSHAKES = (StreamFaultKind.REFUSED, StreamFaultKind.HUNG)
 _driving: ContextVar[bool] = ContextVar("driving", default=False)
 
 
@@ -29,6 +30,9 @@ class StreamClock(EventClock):
     """Time that passes in small steps, in the thread of the run and in the calls that it waits for.
 
     What runs in the background waits for it to pass.
+
+    Attributes:
+        dials_at_once: whether a connection that is being made is waited for.
     """
 
     def __init__(self, simulated: SimulatedExchange | None = None) -> None:
@@ -36,6 +40,7 @@ class StreamClock(EventClock):
         self._runner = threading.current_thread()
         self.simulated = simulated
         self.store: Any = None
+        self.dials_at_once = True
         _driving.set(True)
 
     def advance(self, seconds: float) -> None:
@@ -67,6 +72,18 @@ class StreamClock(EventClock):
         loop = self.store.exchange.event_loop
         if loop._loop is not None:
             loop.call(_turns)
+            while self.dials_at_once and self._is_dialling():
+                assert time.monotonic() < give_up
+                time.sleep(0.001)
+                loop.call(_turns)
+
+    def _is_dialling(self) -> bool:
+        """Whether a connection is on its way, which takes real time and no time of the exchange."""
+        clients = list(getattr(self.store.exchange, "clients", {}).values())
+        sockets = [socket for socket in self.simulated.sockets if socket.is_open] if self.simulated else []
+        return any(not client.isConnected for client in clients) or any(
+            not socket.streams for socket in sockets
+        )
 
 
 async def _turns() -> None:
@@ -113,6 +130,7 @@ def stage(
         exchange.timeout_on_exit = 0
         store = GuardedStore(exchange, clock=clock, workers=InlineWorkers(clock), config=config)
         clock.simulated, clock.store = exchange_itself, store
+        clock.dials_at_once = not any(fault.kind in _ON_HANDSHAKES for fault in faults)
         yield Stage(clock, exchange_itself, exchange, store)
 
 
