@@ -1,7 +1,7 @@
 """A moving-average crossover that trades at a real exchange, a testnet or a simulated one.
 
     python strategies/sma_cross.py --simulate
-    python strategies/sma_cross.py --exchange binance --testnet --symbol ETH/USDT --timeframe 1m
+    python strategies/sma_cross.py --exchange binance --testnet --symbol ETH/USDT --timeframe 1m --websocket
     python strategies/sma_cross.py --simulate --symbol ETH/USDT:USDT --short --leverage 3
 
 `SmaCross` is a Backtrader strategy like any other, and it runs in a backtest as it is; `Watchful` is what tells
@@ -203,6 +203,15 @@ def is_swap(symbol: str) -> bool:
     return ":" in symbol
 
 
+def guarded_class(options: argparse.Namespace) -> Any:
+    """Return what makes guarded exchanges: with websockets or without."""
+    if getattr(options, "websocket", False):
+        from tradeguard_ccxt import pro  # noqa: PLC0415 - it loads all of ccxt.pro
+
+        return pro.GuardedExchange
+    return GuardedExchange
+
+
 @contextlib.contextmanager
 def connect(options: argparse.Namespace) -> Iterator[Any]:
     """Give the exchange that the command line asks for."""
@@ -217,10 +226,10 @@ def connect(options: argparse.Namespace) -> Iterator[Any]:
             tempfile.TemporaryDirectory() as folder,
         ):
             guard = GuardConfig(journal=Path(folder, "orders.sqlite"))
-            yield GuardedExchange(name, simulated.ccxt_config(), guard=guard)
+            yield guarded_class(options)(name, simulated.ccxt_config(), guard=guard)
         return
     keys = {"apiKey": os.environ.get("TRADEGUARD_API_KEY"), "secret": os.environ.get("TRADEGUARD_SECRET")}
-    exchange = GuardedExchange(options.exchange, {name: key for name, key in keys.items() if key})
+    exchange = guarded_class(options)(options.exchange, {name: key for name, key in keys.items() if key})
     if options.testnet:
         exchange.set_sandbox_mode(True)
     yield exchange
@@ -252,6 +261,9 @@ def command_line(description: str | None) -> argparse.ArgumentParser:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--testnet", action="store_true", help="the exchange's own test system")
     where.add_argument("--simulate", action="store_true", help="a local exchange, with faults")
+    parser.add_argument(
+        "--websocket", action="store_true", help="have bars by the exchange's streams (ccxt.pro)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="fixes the simulated market and its faults")
     parser.add_argument("--bars", type=int, default=None, help="stop after so many live bars")
     return parser

@@ -26,6 +26,7 @@ class StoreConfig:
         time_sync: how often the exchange is asked for its time, > 0.
         refetches: how often a missing or malformed candle is asked for again before it is a gap, >= 0.
         refetch_pause: the pause before each of these, >= 0.
+        stream_grace: how long after its close a candle is waited for on the stream before it is asked for, >= 0.
         trade_poll: the pause between two looks at the public trades, for a feed of ticks, > 0.
         order_poll: how often an open order is looked at, > 0.
         interlock_poll: how often it is looked at whether somebody has halted trading from outside, > 0.
@@ -44,6 +45,7 @@ class StoreConfig:
     time_sync: float = 600.0
     refetches: int = 2
     refetch_pause: float = 0.5
+    stream_grace: float = 0.5
     trade_poll: float = 1.0
     order_poll: float = 1.0
     interlock_poll: float = 5.0
@@ -65,7 +67,7 @@ class StoreConfig:
             )
 
 
-_MAY_BE_ZERO = frozenset({"start_patience", "stop_patience", "refetches", "refetch_pause"})
+_MAY_BE_ZERO = frozenset({"start_patience", "stop_patience", "refetches", "refetch_pause", "stream_grace"})
 
 
 def _refused(name: str, value: object, bound: str) -> ConfigurationException:

@@ -11,23 +11,14 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.backfill import Backfill
-from tradeguard_backtrader.candles import Candle, Correction, Gap
-from tradeguard_backtrader.failures import StaleAnswerError, unknown_symbol_error
-from tradeguard_backtrader.feed_events import (
-    Answered,
-    Broken,
-    CaughtUp,
-    Denied,
-    Ended,
-    Event,
-    Filled,
-    Flat,
-    Quiet,
-    UnknownSymbol,
-)
-from tradeguard_backtrader.feed_status import FeedState, FeedStatus
+from tradeguard_backtrader.candles import Candle
+from tradeguard_backtrader.failures import unknown_symbol_error
+from tradeguard_backtrader.feed_events import Event, UnknownSymbol
+from tradeguard_backtrader.feed_news import FeedNews
 from tradeguard_backtrader.lifecycle import guard_run
-from tradeguard_backtrader.poller import CandlePoller, PollPlan
+from tradeguard_backtrader.live_sources import live_source
+from tradeguard_backtrader.poll_plan import PollPlan
+from tradeguard_backtrader.poller import CandlePoller
 from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
 from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
@@ -57,6 +48,7 @@ class GuardedFeed(bt.feed.DataBase):
             `correction`, and the bar stays as it was delivered.
         fill_empty: deliver a flat bar without volume, told as `flat`, for each candle that the exchange does not
             have since nobody traded; it comes as soon as the candle after it shows the gap.
+        websocket: listen to the exchange's stream; None does where it has one, False polls, True insists.
         qcheck: how long, in seconds, the loop waits for a candle before it turns again.
     """
 
@@ -70,6 +62,7 @@ class GuardedFeed(bt.feed.DataBase):
         ("backfill_opens", False),
         ("recheck", 3),
         ("fill_empty", False),
+        ("websocket", None),
         ("qcheck", 0.5),
     )
 
@@ -94,8 +87,7 @@ class GuardedFeed(bt.feed.DataBase):
     def haslivedata(self) -> bool:
         """Whether a turn of the loop would bring something without waiting."""
         # What came after the end is never delivered: the loop would turn without a pause for it.
-        is_over = self._status.state is FeedState.ENDED
-        return not is_over and bool(self._backfill or self._mail) and self._store.is_ready()
+        return not self._news.is_over and bool(self._backfill or self._mail) and self._store.is_ready()
 
     def start(self) -> None:
         """Begin to poll.
@@ -104,15 +96,15 @@ class GuardedFeed(bt.feed.DataBase):
 
         Raises:
             DataFeedException: the exchange has no such symbol.
+            ConfigurationException: `websocket=True`, and the exchange has no such stream.
         """
         super().start()
         self._start_finish()
         self._store = self._required_store()
         self._store.start(data=self)
         self._mail.clear()
-        self._status = FeedStatus()
+        self._news = FeedNews(self._store, self.p.dataname, self.put_notification)
         self._live_bars = 0
-        self._is_stale = False
         self._last_close_ms: int | None = None
         # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
         self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
@@ -121,7 +113,7 @@ class GuardedFeed(bt.feed.DataBase):
         offered = getattr(self._store.exchange, "timeframes", None) or ()
         timeframe = supported_timeframe(unit, compression, offered)
         if timeframe is None and (unit, compression) != (bt.TimeFrame.Ticks, 1):
-            self._enter(self._status.unsupported())
+            self._news.unsupported()
             return
         self._length_ms = 0 if timeframe is None else timeframe.duration_ms
         if self.p.backfill_from is not None:
@@ -130,16 +122,21 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _poll(self, timeframe: Timeframe | None) -> None:
         store, exchange = self._store, self._store.exchange
+        plan = self._plan(timeframe)
+        live = live_source(store, plan, self.p.websocket)
         self._poller = CandlePoller(
             exchange,
             store.load_markets,
-            self._plan(timeframe),
+            plan,
             store.config,
             store.time,
             self._mail.append,
             self._mail.__len__,
+            live,
         )
-        store.workers.start(f"candles-{self.p.dataname}", self._poller.step)
+        worker = store.workers.start(f"candles-{self.p.dataname}", self._poller.step)
+        if live is not None:
+            live.wake = worker.wake
         store.workers.wait_for(lambda: bool(self._mail), store.config.start_patience)
         if self._mail and isinstance(self._mail[0], UnknownSymbol):
             raise unknown_symbol_error(exchange, self._mail[0])
@@ -200,19 +197,19 @@ class GuardedFeed(bt.feed.DataBase):
 
     def _await_candle(self) -> bool | None:
         """Act on what comes before the next candle; True if that has come, None if not yet, False at the end."""
-        status = self._status
-        if self._poller is None or status.state is FeedState.ENDED:
+        if self._poller is None or self._news.is_over:
             return False
         if self.p.bars is not None and self._live_bars >= self.p.bars:
             self._poller.stop()
-            self._enter(status.ended())
+            self._news.ended()
             return False
         waited = False
         while True:
             if self.haslivedata():
                 if self._backfill or isinstance(self._mail[0], Candle):
                     return True
-                if self._take(self._mail.popleft()):
+                event = self._mail.popleft()
+                if self._news.take(event, is_last=not self._mail):
                     return False
                 waited = True  # the loop should turn, so that a change of status is notified at once
             elif waited and not self._must_wait:
@@ -229,50 +226,17 @@ class GuardedFeed(bt.feed.DataBase):
             seconds = max(seconds, _NO_WAIT)
         self._store.workers.wait_for(self.haslivedata, seconds)
         if self._poller is not None and not self._mail and self._poller.is_silent():
-            self._broken(f"no answer for {self._store.config.patience:g} s")
-
-    def _take(self, event: Event) -> bool:
-        """Act on an event that is no candle; True if it is the end."""
-        match event:
-            case Gap():
-                self._store.notify_gap(self.p.dataname, event)
-            case Answered():
-                self._enter(self._status.answered())
-            case CaughtUp():
-                if not self._mail:
-                    self._enter(self._status.caught_up())
-            case Quiet():
-                self._stale(f"no candle since {utc_datetime(event.since_ms)}, though one was due")
-            case Flat():
-                self._store.notify_flat(self.p.dataname, event)
-            case Correction():
-                self._store.notify_correction(self.p.dataname, event)
-            case Filled():
-                self._store.notify_filled(self.p.dataname, event)
-            case Broken():
-                self._broken(str(event.error), event.error)
-            case Denied():
-                self._store.notify("denied", f"{self.p.dataname}: {event.error}", symbol=self.p.dataname)
-                self._enter(self._status.ended())
-                return True
-            case Ended():
-                self._enter(self._status.ended())
-                return True
-            case UnknownSymbol():
-                raise unknown_symbol_error(self._store.exchange, event)
-        return False
+            self._news.broken(f"no answer for {self._store.config.patience:g} s")
 
     def _deliver(self, candle: Any) -> None:
         """Write the candle into the lines, and tell what it says about where the feed stands."""
-        if self._is_stale:
-            self._is_stale = False
-            self._store.notify_stale(self.p.dataname, "candles come again", is_stale=False)
+        self._news.fresh()
         poller = self._poller
         if poller is not None and poller.live_from_ms is not None:
             behind_ms = self._store.time.at_least_ms() - candle.close_ms
             tolerated_ms = self._length_ms + max(self._length_ms, self._store.config.patience * 1000)
             if behind_ms > tolerated_ms:
-                self._enter(self._status.lagging())
+                self._news.lagging()
             if candle.close_ms > poller.live_from_ms:
                 self._live_bars += 1
         prices = (candle.open, candle.high, candle.low, candle.close)
@@ -291,23 +255,6 @@ class GuardedFeed(bt.feed.DataBase):
             lines.volume[0],
             lines.openinterest[0],
         ) = values
-
-    def _broken(self, text: str, error: BaseException | None = None) -> None:
-        entered = self._status.failed()
-        if isinstance(error, StaleAnswerError):
-            self._stale(text)
-        elif entered is not None:
-            self._store.notify("outage", f"{self.p.dataname}: {text}", symbol=self.p.dataname, error=error)
-        self._enter(entered)
-
-    def _stale(self, text: str) -> None:
-        if not self._is_stale:
-            self._is_stale = True
-            self._store.notify_stale(self.p.dataname, text, is_stale=True)
-
-    def _enter(self, state: FeedState | None) -> None:
-        if state is not None:
-            self.put_notification(_BACKTRADER_STATUS[state])
 
     def _required_store(self) -> Any:
         store = self._store if self._store is not None else self.p.store
@@ -338,12 +285,3 @@ class GuardedFeed(bt.feed.DataBase):
         twin = FeedClone(dataname=self, **kwargs)
         twin._dataname = twin._name = _dataname
         return twin
-
-
-_BACKTRADER_STATUS = {
-    FeedState.DELAYED: GuardedFeed.DELAYED,
-    FeedState.LIVE: GuardedFeed.LIVE,
-    FeedState.BROKEN: GuardedFeed.CONNBROKEN,
-    FeedState.ENDED: GuardedFeed.DISCONNECTED,
-    FeedState.UNSUPPORTED: GuardedFeed.NOTSUPPORTED_TF,
-}

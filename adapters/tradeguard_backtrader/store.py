@@ -16,6 +16,7 @@ from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
 from tradeguard.redaction import redact
+from tradeguard_backtrader.awaited_exchange import AwaitedExchange, is_asynchronous
 from tradeguard_backtrader.broker import GuardedBroker
 from tradeguard_backtrader.candles import Correction, Gap
 from tradeguard_backtrader.config import StoreConfig
@@ -23,12 +24,14 @@ from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.feed import GuardedFeed
 from tradeguard_backtrader.feed_events import Filled, Flat
 from tradeguard_backtrader.interlock_watch import InterlockWatch
+from tradeguard_backtrader.loop_thread import LoopThread
 from tradeguard_backtrader.stamps import utc_datetime
 from tradeguard_backtrader.workers import ThreadWorkers, Workers
 
 __all__ = ["GuardedStore"]
 
 _COMPONENT = "backtrader"
+_CLOSE_SECONDS = 5.0  # in which an exchange closes its connections
 _logger = logging.getLogger("tradeguard.backtrader")
 
 
@@ -73,7 +76,9 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
     `fallback`, `order_found`, …).
 
     Args:
-        exchange: a GuardedExchange, or anything with ccxt's synchronous unified methods.
+        exchange: a GuardedExchange of ccxt, ccxt.async_support or ccxt.pro, or anything with ccxt's unified methods.
+            The coroutines of an asynchronous one run on an event loop that the run brings along, and its feeds listen
+            to websockets where its class has them; see `AwaitedExchange` for who closes it.
         config: pauses and patience.
         clock: the system's unless given; a guarded exchange should have the same.
         workers: what does the background work; threads unless given.
@@ -95,7 +100,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         super().__init__()
         given = {"config": config, "clock": clock, "workers": workers, "monitor": monitor}
         self.settings = {name: value for name, value in given.items() if value is not None}
-        self.exchange = exchange
+        self.exchange = AwaitedExchange(exchange, LoopThread()) if is_asynchronous(exchange) else exchange
         self.config = StoreConfig() if config is None else config
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.time = ExchangeTime(self.clock)
@@ -143,6 +148,8 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
     def start(self, data: Any = None, broker: Any = None) -> None:
         """Note a feed or the broker of the run that begins."""
         if not self._running:
+            if isinstance(self.exchange, AwaitedExchange):
+                self.exchange.start()
             self._running = True
             self.is_finished = False
             self.datas: list[Any] = []
@@ -167,6 +174,12 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         self._interlock.stop()
         # A call that hangs cannot be ended from here, and nothing waits for what it returns.
         self.workers.stop(min(self.config.stop_patience, 1.0))
+        if isinstance(self.exchange, AwaitedExchange):
+            try:
+                self.exchange.stop(_CLOSE_SECONDS)
+            except Exception:
+                # The run is over and its results are worth more than an orderly end of its connections.
+                _logger.exception("the exchange could not be closed")
 
     # -- for feeds and the broker -----------------------------------------------------------------------------
 

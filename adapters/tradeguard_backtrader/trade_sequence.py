@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tradeguard_backtrader.candles import Batch, Candle, Gap, GapReason
 
@@ -51,6 +52,7 @@ class TradeSequence:
         self._refetched = 0
         self._given_up: set[int] = set()  # the times of malformed trades that were told as such
         self._last_ms: int | None = None  # of the last trade that was told
+        self._last_number: int | None = None
         self._told: set[object] = set()  # the keys of those that were told of that millisecond
         self._searched_ms = 0  # nothing was found from the last trade to here
 
@@ -73,12 +75,22 @@ class TradeSequence:
             return self._last_ms
         return 0 if self._start_ms is None else self._start_ms
 
-    def accept(self, rows: Iterable[object], known_by_ms: int) -> Batch:
-        """Take in the page that was asked for with `since_ms`.
+    @property
+    def last_number(self) -> int | None:
+        """The id of the last trade that was told, where it is a number above 0."""
+        return self._last_number
+
+    def close_of(self, row: Mapping[str, Any]) -> int:
+        """Return the time of a trade of ccxt's, epoch milliseconds; 0 where it has none."""
+        return int(row.get("timestamp") or 0)
+
+    def accept(self, rows: Iterable[object], known_by_ms: int, *, follows: bool = False) -> Batch:
+        """Take in the page that was asked for with `since_ms`, or trades of a stream.
 
         Args:
             rows: ccxt's trades, in whatever order and state.
             known_by_ms: the exchange's time, or less, when the page was asked for.
+            follows: the first of them is known to be the one after the last that was told.
         """
         asked_ms = self.since_ms
         listed = list(rows)
@@ -88,10 +100,10 @@ class TradeSequence:
             self._refetched += 1
             return Batch(refetch=True)
         self._refetched = 0
-        is_full = len(listed) >= self._page
+        is_full = len(listed) >= self._page and not follows
         fresh = self._fresh(trades)
         items: list[Candle | Gap] = []
-        hole = self._hole(trades, fresh)
+        hole = None if follows else self._hole(trades, fresh)
         if hole is not None:
             items.append(hole)
         items.extend(self._tell(trade) for trade in fresh)
@@ -136,6 +148,7 @@ class TradeSequence:
             self._last_ms = trade.stamp_ms
             self._told.clear()
         self._told.add(trade.key)
+        self._last_number = trade.number or None
         stamp_ms, price = trade.stamp_ms, trade.price
         return Candle(stamp_ms, stamp_ms, price, price, price, price, trade.amount)
 

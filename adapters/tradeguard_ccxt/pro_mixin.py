@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tradeguard_ccxt.async_mixin import AsyncMixin
@@ -14,6 +14,7 @@ from tradeguard_ccxt.stream import LISTENING
 from tradeguard_ccxt.streams import StreamDesk
 
 if TYPE_CHECKING:
+    from tradeguard_ccxt.closed_candles import ClosedCandleListener
     from tradeguard_ccxt.config import GuardConfig
     from tradeguard_ccxt.stream import StreamGap
 
@@ -40,6 +41,21 @@ class ProMixin(AsyncMixin):
     def stream_gaps(self) -> list[StreamGap]:
         """Return what streams lost and REST could not give, oldest first; the newest 1000."""
         return list(streams_of(self).gaps)
+
+    def listen_for_closed_candles(self, listener: ClosedCandleListener) -> Callable[[], None]:
+        """Have `listener` told each candle of `watch_ohlcv` that the exchange itself calls closed, as it comes in.
+
+        ccxt tells a candle again and again while it grows and does not say which time is the last. Told are those of
+        Binance, Bybit and OKX; of any other exchange nothing is, and a candle is final once the next one has begun.
+
+        Args:
+            listener: takes the symbol, the timeframe and the row; called on the event loop's thread, while somebody
+                watches. It must not raise, and hands the row on and returns.
+
+        Returns:
+            What ends it.
+        """
+        return streams_of(self).closed_candles.listen(listener)
 
     # -- what ccxt calls on its way ----------------------------------------------------------------------------
 

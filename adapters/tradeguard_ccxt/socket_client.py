@@ -30,6 +30,10 @@ class Listener(Protocol):
         """Take note of a message of a subscription."""
         ...
 
+    def resolved(self, message: Any, result: Any) -> None:
+        """Take note of what ccxt made of a message."""
+        ...
+
 
 def guard_client(client: Any, exchange: Any, listener: Listener) -> Any:
     """Return ccxt's client as a guarded one."""
@@ -96,6 +100,7 @@ class SocketMixin:
     def resolve(self, result: Any, message_hash: str) -> Any:
         """Hand a message to whoever waits for it."""
         self.listener.heard(self, message_hash)
+        self.listener.resolved(self._message, result)
         return super().resolve(result, message_hash)  # type: ignore[misc]
 
     def reject(self, result: Any, message_hash: str | None = None) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tradeguard.circuit_breaker import CircuitBreakerState
 from tradeguard.exceptions import CircuitBreakerOpenError
+from tradeguard_ccxt.closed_candles import ClosedCandles
 from tradeguard_ccxt.failures import Answer, FailureKind, classify
 from tradeguard_ccxt.operations import Circuit
 from tradeguard_ccxt.redial import Redials
@@ -45,6 +46,7 @@ class StreamDesk:
         self._guard = guard
         self.redials = Redials(guard.config.redial)
         self.gaps: deque[StreamGap] = deque(maxlen=_GAPS_KEPT)
+        self.closed_candles = ClosedCandles(lambda: guard.exchange_id)
         self._streams: OrderedDict[tuple[str, str], Stream] = OrderedDict()
         self._by_hash: dict[tuple[str, str], set[Stream]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -100,6 +102,10 @@ class StreamDesk:
                 stream.is_new = False
                 self.succeeded(stream)
         self.redials.well(client.url)
+
+    def resolved(self, message: Any, result: Any) -> None:
+        """Take note of what ccxt made of a message."""
+        self.closed_candles.look(message, result)
 
     def lost(self, client: Any, error: BaseException | None) -> None:
         """Take note of the end of a connection, once."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard_backtrader.candles import Batch, Candle, CandleSequence, Gap, GapReason
+from tradeguard_backtrader.candle_sequence import CandleSequence
+from tradeguard_backtrader.candles import Batch, Candle, Gap, GapReason
 from tradeguard_backtrader.timeframes import Timeframe
 
 MINUTE = Timeframe("1m", 60_000)

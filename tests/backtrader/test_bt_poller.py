@@ -13,7 +13,8 @@ from tradeguard_backtrader.candles import Candle
 from tradeguard_backtrader.config import StoreConfig
 from tradeguard_backtrader.exchange_time import ExchangeTime
 from tradeguard_backtrader.feed_events import Answered, Broken, CaughtUp, Ended, UnknownSymbol
-from tradeguard_backtrader.poller import CandlePoller, PollPlan
+from tradeguard_backtrader.poll_plan import PollPlan
+from tradeguard_backtrader.poller import CandlePoller
 from tradeguard_backtrader.timeframes import Timeframe
 
 SECOND = Timeframe("1s", 1000)

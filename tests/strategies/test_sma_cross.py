@@ -116,11 +116,13 @@ def test_it_runs_in_a_backtest_as_it_is(sma_cross: ModuleType, shared_data: Path
     assert strategy.analyzers.trades.get_analysis().total.closed > 5
 
 
+@pytest.mark.parametrize("options", [[], ["--websocket"]])
 def test_the_script_trades_on_a_simulated_exchange(
-    sma_cross: ModuleType, capsys: pytest.CaptureFixture[str]
+    sma_cross: ModuleType, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
     """With threads and in real time: some three seconds."""
-    assert sma_cross.main(["--simulate", "--seed", "3", "--bars", "2", "--fast", "2", "--slow", "3"]) == 0
+    settings = ["--simulate", "--seed", "3", "--bars", "2", "--fast", "2", "--slow", "3"]
+    assert sma_cross.main([*settings, *options]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  data  DELAYED" in lines
     assert "  data  LIVE" in lines
