@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,14 +32,22 @@ def live(folder: Path, **config: Any) -> Iterator[tuple[SimulatedExchange, Any, 
         yield simulated, exchange, GuardedStore(exchange, config=StoreConfig(stream_grace=20.0, **config))
 
 
-def ours() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("tradeguard-")}
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("tradeguard-")}
+
+
+BEFORE = weakref.WeakSet[threading.Thread]()
+
+
+@pytest.fixture(autouse=True)
+def _note_threads_of_other_tests() -> None:
+    BEFORE.update(threads())
 
 
 def nothing_is_left(simulated: SimulatedExchange, exchange: Any) -> None:
     give_up = time.monotonic() + 10.0
-    while any(socket.is_open for socket in simulated.sockets) or ours():
-        assert time.monotonic() < give_up, (simulated.sockets, ours())
+    while any(socket.is_open for socket in simulated.sockets) or threads() - set(BEFORE):
+        assert time.monotonic() < give_up, (simulated.sockets, threads())
         time.sleep(0.005)
     assert exchange.session is None
     assert exchange.clients == {}

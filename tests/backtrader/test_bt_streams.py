@@ -139,7 +139,7 @@ def test_trades_come_by_stream_and_are_those_of_rest(tmp_path: Path) -> None:
     log, ran = streamed(tmp_path, feed={"history": 5, "bars": 300, **TICKS})
     assert log.bars == polled(300, 5, ticks=True).bars
     assert (log.statuses, log.store) == (QUIET, [])
-    assert ran.asked("/aggTrades") <= 2
+    assert ran.asked("/aggTrades") <= 5  # until the stream is heard; polling asks some forty times
 
 
 @pytest.mark.parametrize("kind", [K.DROPPED, K.FROZEN, K.LOST, K.DUPLICATED, K.REORDERED, K.LAGGING])
