@@ -35,6 +35,14 @@ def test_an_event_leaves_the_minute_after_sixty_seconds() -> None:
     assert (window.recent, window.previous) == (0, 0)
 
 
+def test_after_a_long_silence_nothing_is_left_whatever_second_it_ends_in() -> None:
+    for silence in range(120, 400):
+        window = RateWindow()
+        window.add(0)
+        window.advance(silence)
+        assert (window.recent, window.previous) == (0, 0), silence
+
+
 def test_a_clock_that_goes_back_loses_nothing() -> None:
     window = RateWindow()
     window.add(100)
