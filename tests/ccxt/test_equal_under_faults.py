@@ -49,6 +49,7 @@ LASTING: dict[str, dict[str, Any]] = {  # the data themselves are at fault, for 
     "missing values": {"kind": "missing_values"},
     "half built": {"kind": "half_built"},
 }
+SHORT, LONG = 150, 10_000  # milliseconds
 OF_ORDERS = {FaultKind.LATE_ACCEPTANCE, FaultKind.LOOKUP_GAP}  # in the fault matrix of orders
 TRUTH = {  # what an answer says of the fault itself
     ("clock skew", "fetch_status"),  # kraken stamps it
@@ -95,9 +96,11 @@ async def exchanges(
 ) -> AsyncIterator[Exchanges]:
     plain_module, guarded_module = MODULES[flavour]
     config = server.ccxt_config(timeout_on_exit=0)
-    retry = RetryConfig(
-        max_attempts=10, base_delay=0.1, max_delay=0.1
-    )  # a busy machine may time out by itself
+
+    def wait_longer(_attempt: int, _delay: float) -> None:
+        guarded.timeout = LONG  # a busy machine may time out by itself
+
+    retry = RetryConfig(max_attempts=10, base_delay=0.1, max_delay=0.1, on_retry=wait_longer)
     guard = GuardConfig(
         clock=clock, journal=tmp_path / "s.db", fallback=False, maintenance_pause=2.0, retry=retry
     )
@@ -168,9 +171,9 @@ async def test_a_fault_that_passes_changes_no_result(
     exchanges: Exchanges, server: SimulatedExchange, fault: str
 ) -> None:
     names = await answered(exchanges)
-    if fault == "hung":
-        exchanges.guarded.timeout = 150
     for name in names:
+        if fault == "hung":
+            exchanges.guarded.timeout = SHORT
         if (fault, name) in TRUTH:
             continue
         server.faults.add(Fault(**PASSING[fault]))
