@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Guards for feed and broker classes that exist already.
 
-The result is a subclass with the same params and lines. It is made by the metaclass itself, since a mixin in
-front of a feed would double its lines, and published in this module, so that Backtrader's worker processes can
-unpickle it.
+The result is a subclass with the same params and lines.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import backtrader as bt
@@ -21,6 +17,7 @@ from tradeguard.guard import Guard
 from tradeguard.retry_manager import RetryManager
 from tradeguard_backtrader.guarded_loading import Breaker, Retry, load_methods
 from tradeguard_backtrader.guarded_orders import order_methods
+from tradeguard_backtrader.publishing import published
 
 __all__ = ["guard_broker", "guard_feed"]
 
@@ -55,7 +52,7 @@ def guard_feed(
         DataFeedException: by `start` and `_load`, from the error that was the last.
     """
     _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
-    return _published(cls, load_methods(cls, retry, breaker, monitor, fallback))
+    return published(cls, load_methods(cls, retry, breaker, monitor, fallback))
 
 
 def guard_broker(
@@ -99,42 +96,9 @@ def guard_broker(
     )
     again = Guard(f"{cls.__name__}.calls", retry=retry, monitor=monitor)
 
-    return _published(cls, order_methods(cls, once, again))
+    return published(cls, order_methods(cls, once, again))
 
 
 def _require_subclass(cls: object, base: type, what: str) -> None:
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise ConfigurationException(f"{cls!r} is no {what} class", component="tradeguard_backtrader")
-
-
-def _published(cls: Any, namespace: dict[str, Any]) -> Any:
-    module = sys.modules[__name__]
-    name = f"Guarded{cls.__name__}"
-    number = 1
-    while hasattr(module, name):
-        number += 1
-        name = f"Guarded{cls.__name__}{number}"
-    with _registrations_kept():
-        guarded = type(cls)(
-            name, (cls,), {"__module__": __name__, "__qualname__": name, "__doc__": cls.__doc__, **namespace}
-        )
-    setattr(module, name, guarded)
-    return guarded
-
-
-@contextlib.contextmanager
-def _registrations_kept() -> Iterator[None]:
-    """Undo that a subclass of an autoregistering feed or broker becomes its store's own."""
-    stores = list(_subclasses(bt.Store))
-    before = [(store, store.DataCls, store.BrokerCls) for store in stores]
-    try:
-        yield
-    finally:
-        for store, data_cls, broker_cls in before:
-            store.DataCls, store.BrokerCls = data_cls, broker_cls
-
-
-def _subclasses(cls: Any) -> Iterator[Any]:
-    for subclass in cls.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)
