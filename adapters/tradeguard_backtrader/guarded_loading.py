@@ -3,31 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
 from tradeguard.clock import SYSTEM_CLOCK
-from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import DataFeedException
-from tradeguard.guard import Guard
-from tradeguard.retry_config import RetryConfig
-from tradeguard.retry_manager import RetryManager
+from tradeguard_backtrader.guard_layers import Layers
 from tradeguard_backtrader.lifecycle import guard_run
 
-__all__ = ["Breaker", "Retry", "load_methods"]
-
-Retry = RetryConfig | RetryManager
-Breaker = CircuitBreakerConfig | CircuitBreaker
+__all__ = ["load_methods"]
 
 
 def load_methods(
     base: Any,
-    retry: Retry | None,
-    breaker: Breaker | None,
-    monitor: ErrorMonitor | None,
-    fallback: Callable[[Any], bool | None] | None,
-) -> dict[str, Callable[..., Any]]:
+    layers: Layers,
+) -> dict[str, Any]:
     """Return the methods to put over those of the feed class `base`; see `guard_feed`."""
     base_load = base._load  # called for every bar
 
@@ -38,10 +27,12 @@ def load_methods(
     def start(self: Any) -> None:
         self._status_before_outage = None
         name = f"{base.__name__}.{self._name or self._dataname}"
-        loading = Guard(f"{name}.load", retry=retry, breaker=breaker, fallback=fallback, monitor=monitor)
+        loading = layers.guard(
+            f"{name}.load", retry=layers.retry, breaker=layers.breaker, fallback=layers.fallback
+        )
         self._guarded_load = loading(base_load)
         try:
-            Guard(f"{name}.start", retry=retry, monitor=monitor).call(base.start, self)
+            layers.guard(f"{name}.start", retry=layers.retry).call(base.start, self)
         except Exception as error:
             raise _failed(base, "did not start", error) from error
 

@@ -13,9 +13,8 @@ import backtrader as bt
 
 from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
-from tradeguard.guard import Guard
-from tradeguard.retry_manager import RetryManager
-from tradeguard_backtrader.guarded_loading import Breaker, Retry, load_methods
+from tradeguard_backtrader.guard_layers import Breaker, Layers, Retry
+from tradeguard_backtrader.guarded_loading import load_methods
 from tradeguard_backtrader.guarded_orders import order_methods
 from tradeguard_backtrader.publishing import published
 
@@ -48,11 +47,13 @@ def guard_feed(
         fallback: see above.
 
     Raises:
-        ConfigurationException: `cls` is no feed class.
+        ConfigurationException: `cls` is no feed class; an argument is of the wrong kind; `retry` has an
+            `attempt_timeout` or `breaker` a `timeout`, which would lose the bar that comes too late.
         DataFeedException: by `start` and `_load`, from the error that was the last.
     """
     _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
-    return published(cls, load_methods(cls, retry, breaker, monitor, fallback))
+    layers = Layers(retry=retry, breaker=breaker, monitor=monitor, fallback=fallback)
+    return published(cls, load_methods(cls, layers))
 
 
 def guard_broker(
@@ -65,8 +66,11 @@ def guard_broker(
 ) -> Any:
     """Return a subclass of the broker class `cls` whose orders, cancels and start are guarded.
 
-    An order that fails on its way out is notified as Rejected, instead of ending the run; a cancel or a `next`
-    that fails is recorded, and the run goes on.
+    An order that fails on its way out is notified as Rejected, instead of ending the run, and its whole bracket
+    with it, as far as that is not transmitted yet. A cancel that fails is recorded, and the run goes on; so is a
+    `next`, but for a `BackBroker`: a simulated turn that breaks off loses orders, and is raised again.
+
+    `stop()` of strategy, broker, feeds and store runs once however the run ends.
 
     Orders are retried for exactly the exceptions that `retry` names in `retry_on_exceptions`, since of any other
     nobody can tell whether the order went out before it. Name those that come before a send, such as
@@ -75,28 +79,19 @@ def guard_broker(
     Args:
         cls: a subclass of `bt.BrokerBase`.
         retry: how `start` and cancels are retried, and orders as told above; None for not at all.
-        breaker: a circuit for orders; while it is open they are Rejected.
+        breaker: a circuit for orders; while it is open they are Rejected. With a config, each broker has one of
+            its own.
         monitor: told of every failure, retry and fallback.
         fallback: `fallback(broker, order)` is asked for the order to return when submitting it failed;
             only for classes with a `submit` of their own.
 
     Raises:
-        ConfigurationException: `cls` is no broker class.
+        ConfigurationException: `cls` is no broker class; an argument is of the wrong kind; `retry` has an
+            `attempt_timeout` or `breaker` a `timeout`, which would have an order Rejected and filled later.
     """
     _require_subclass(cls, bt.BrokerBase, "broker")
-    config = retry.config if isinstance(retry, RetryManager) else retry
-    names_errors = config is not None and config.retry_on_exceptions is not None
-    once = Guard(
-        f"{cls.__name__}.orders",
-        retry=retry if names_errors else None,
-        breaker=breaker,
-        monitor=monitor,
-        fallback=fallback,
-        interruptible=False,
-    )
-    again = Guard(f"{cls.__name__}.calls", retry=retry, monitor=monitor)
-
-    return published(cls, order_methods(cls, once, again))
+    layers = Layers(retry=retry, breaker=breaker, monitor=monitor, fallback=fallback)
+    return published(cls, order_methods(cls, layers))
 
 
 def _require_subclass(cls: object, base: type, what: str) -> None:
