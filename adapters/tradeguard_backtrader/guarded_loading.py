@@ -5,73 +5,156 @@ from __future__ import annotations
 
 from typing import Any
 
+from tradeguard.callables import adapt
 from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.exceptions import DataFeedException
-from tradeguard_backtrader.guard_layers import Layers
+from tradeguard_backtrader.asking_again import ask_again, is_top_level
+from tradeguard_backtrader.fresh_start import start_afresh
+from tradeguard_backtrader.guard_layers import Layers, is_outermost, next_layer
+from tradeguard_backtrader.guarded_chain import guard_inside, release_inside
 from tradeguard_backtrader.lifecycle import guard_run
+from tradeguard_backtrader.liveness import is_live
+from tradeguard_backtrader.rewinding import Rewinder
 
 __all__ = ["load_methods"]
 
 
-def load_methods(
-    base: Any,
-    layers: Layers,
-) -> dict[str, Any]:
-    """Return the methods to put over those of the feed class `base`; see `guard_feed`."""
-    base_load = base._load  # called for every bar
+def load_methods(base: Any, layers: Layers) -> dict[str, Any]:
+    """Return what to put over the methods of the feed class `base`; see `guard_feed`."""
+    number = next_layer(base)
+    attribute = f"_loading_{number}"  # each layer over a class has its own
 
     def setenvironment(self: Any, env: Any) -> None:
         base.setenvironment(self, env)
         guard_run(env)
 
     def start(self: Any) -> None:
-        self._status_before_outage = None
-        name = f"{base.__name__}.{self._name or self._dataname}"
-        loading = layers.guard(
-            f"{name}.load", retry=layers.retry, breaker=layers.breaker, fallback=layers.fallback
-        )
-        self._guarded_load = loading(base_load)
+        name = f"{base.__name__}.{_label(self)}"
         try:
-            layers.guard(f"{name}.start", retry=layers.retry).call(base.start, self)
+            layers.guard(f"{name}.start", retry=layers.retry).call(start_afresh, self, base.start)
         except Exception as error:
             raise _failed(base, "did not start", error) from error
+        vars(self)[attribute] = _Loading(self, base, layers, number, f"{name}.load")
+
+    def preload(self: Any) -> None:
+        loading = vars(self)[attribute]
+        loading.is_preloading = True
+        try:
+            base.preload(self)
+        finally:
+            loading.is_preloading = False
 
     def _load(self: Any) -> bool | None:
-        try:
-            loaded: bool | None = self._guarded_load(self)
-        except Exception as error:
-            if not self.islive() or not any(data is self for data in self._env.datas):
-                raise _failed(base, "failed", error) from error
-            _outage(self)
-            return None
-        if self._status_before_outage is not None:
-            _recovered(self)
-        return loaded
+        loading = vars(self)[attribute]
+        loaded: bool | None = loading.load(self)
+        return loading.nothing_now() if loaded is None else loaded
+
+    def stop(self: Any) -> None:
+        release_inside(self)
+        base.stop(self)
 
     def portable_state(self: Any) -> Any:
         state = base.__getstate__(self)
         if isinstance(state, dict):
             # Backtrader sends loaded feeds to its worker processes; a circuit and its locks stay here.
-            state = {name: value for name, value in state.items() if name != "_guarded_load"}
+            state = {name: value for name, value in state.items() if name != attribute}
         return state
 
-    return {"setenvironment": setenvironment, "start": start, "_load": _load, "__getstate__": portable_state}
+    return {
+        "_guard_layers": number,
+        "setenvironment": setenvironment,
+        "start": start,
+        "preload": preload,
+        "_load": _load,
+        "stop": stop,
+        "__getstate__": portable_state,
+    }
 
 
-def _failed(base: Any, what: str, error: Exception) -> DataFeedException:
+class _NothingServedError(Exception):
+    """A fallback has no bar, in a feed that has no "now"; raised from the failure that it was asked to mend."""
+
+
+class _Loading:
+    """One layer of guards over the loading of one feed that has been started.
+
+    Attributes:
+        is_preloading: whether Cerebro has all bars loaded before the run.
+    """
+
+    def __init__(self, feed: Any, base: Any, layers: Layers, layer: int, name: str) -> None:
+        self._feed, self._base, self._layers = feed, base, layers
+        self._is_outermost = is_outermost(feed, layer)
+        self.is_preloading = False
+        self._status_before_outage: int | None = None
+        self._rewinder = rewinder = Rewinder(feed)
+        if layer == 1:
+            guard_inside(feed, rewinder)
+        fallback = None if layers.fallback is None else self._serve
+        guard = layers.guard(name, retry=layers.retry, breaker=layers.breaker, fallback=fallback)
+        self._guarded = guard(rewinder.around(base._load))
+
+    def load(self, feed: Any) -> bool | None:
+        """Return what the guarded `_load` does; None also in an outage of a live feed."""
+        try:
+            loaded: bool | None = self._guarded(feed)
+        except Exception as error:  # noqa: BLE001 - recorded by the guard; raised again, or told as an outage
+            cause = error.__cause__ if isinstance(error, _NothingServedError) else error
+            if not self._survives():
+                raise _failed(self._base, "failed", cause) from cause
+            self._outage()
+            return None
+        if self._status_before_outage is not None:
+            self._recovered()
+        return loaded
+
+    def nothing_now(self) -> bool | None:
+        """Return None where that is what it says, else what the feed has when it is asked again."""
+        if self._is_outermost and (self.is_preloading or not is_top_level(self._feed)):
+            return ask_again(self._feed, self.load)
+        return None
+
+    def _serve(self, feed: Any) -> bool | None:
+        """Ask the fallback; what it stands in for is left out, as far as the failed attempt had taken it."""
+        self._rewinder.skip()
+        try:
+            served: bool | None = adapt(self._layers.fallback, (feed,), {})()
+        except Exception:
+            self._rewinder.rewind()
+            raise
+        if served is None:
+            self._rewinder.rewind()
+            if not is_live(feed):
+                raise _NothingServedError("the fallback has no bar")
+        return served
+
+    def _survives(self) -> bool:
+        return self._is_outermost and is_live(self._feed) and is_top_level(self._feed)
+
+    def _outage(self) -> None:
+        """Tell an outage once, and keep the loop from spinning."""
+        feed = self._feed
+        if self._status_before_outage is None:
+            self._status_before_outage = feed._laststatus
+            feed.put_notification(feed.CONNBROKEN)
+        SYSTEM_CLOCK.sleep(feed._qcheck)
+
+    def _recovered(self) -> None:
+        """Tell the status that stood before the outage, unless the feed itself has told where it stands."""
+        feed = self._feed
+        if feed._laststatus == feed.CONNBROKEN:
+            feed.put_notification(self._status_before_outage)
+        self._status_before_outage = None
+
+
+def _failed(base: Any, what: str, error: BaseException | None) -> DataFeedException:
     return DataFeedException(f"{base.__name__} {what}: {error}", component=base.__name__)
 
 
-def _outage(feed: Any) -> None:
-    """Tell an outage once, and keep the loop from spinning."""
-    if feed._status_before_outage is None:
-        feed._status_before_outage = feed._laststatus
-        feed.put_notification(feed.CONNBROKEN)
-    SYSTEM_CLOCK.sleep(feed._qcheck)
-
-
-def _recovered(feed: Any) -> None:
-    """Tell the status that stood before the outage, unless the feed itself has told where it stands."""
-    if feed._laststatus == feed.CONNBROKEN:
-        feed.put_notification(feed._status_before_outage)
-    feed._status_before_outage = None
+def _label(feed: Any) -> str:
+    """Return what to call the feed: a frame as a whole is no name."""
+    source = feed._dataname
+    if feed._name or isinstance(source, str):
+        return str(feed._name or source)
+    shape = getattr(source, "shape", None)
+    return type(source).__name__ if shape is None else f"{type(source).__name__}{list(shape)}"

@@ -61,7 +61,7 @@ def _stores() -> Iterator[type]:
             yield from _and_subclasses(root)
 
 
-def _and_subclasses(cls: type) -> Iterator[type]:
+def _and_subclasses(cls: Any) -> Iterator[type]:
     yield cls
     for subclass in type.__subclasses__(cls):
         yield from _and_subclasses(subclass)

@@ -40,9 +40,9 @@ def down(times: int = 1) -> list[Exception]:
     return [ConnectionError(f"down {number}") for number in range(times)]
 
 
-def run(feed: Any, broker: Any = None, script: Any = None) -> Log:
+def run(feed: Any, broker: Any = None, script: Any = None, **ways: Any) -> Log:
     log = Log()
-    cerebro = bt.Cerebro(stdstats=False)
+    cerebro = bt.Cerebro(stdstats=False, **ways)
     cerebro.adddata(feed)
     if broker is not None:
         cerebro.setbroker(broker)
