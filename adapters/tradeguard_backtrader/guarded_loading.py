@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tradeguard.callables import adapt
@@ -83,14 +85,14 @@ class _Loading:
     """
 
     def __init__(self, feed: Any, base: Any, layers: Layers, layer: int, name: str) -> None:
-        self._feed, self._base, self._layers = feed, base, layers
+        self._feed, self._base = feed, base
         self._is_outermost = is_outermost(feed, layer)
         self.is_preloading = False
         self._status_before_outage: int | None = None
         self._rewinder = rewinder = Rewinder(feed)
         if layer == 1:
             guard_inside(feed, rewinder)
-        fallback = None if layers.fallback is None else self._serve
+        fallback = None if layers.fallback is None else partial(self._serve, layers.fallback)
         guard = layers.guard(name, retry=layers.retry, breaker=layers.breaker, fallback=fallback)
         self._guarded = guard(rewinder.around(base._load))
 
@@ -114,11 +116,11 @@ class _Loading:
             return ask_again(self._feed, self.load)
         return None
 
-    def _serve(self, feed: Any) -> bool | None:
+    def _serve(self, fallback: Callable[..., Any], feed: Any) -> bool | None:
         """Ask the fallback; what it stands in for is left out, as far as the failed attempt had taken it."""
         self._rewinder.skip()
         try:
-            served: bool | None = adapt(self._layers.fallback, (feed,), {})()
+            served: bool | None = adapt(fallback, (feed,), {})()
         except Exception:
             self._rewinder.rewind()
             raise
