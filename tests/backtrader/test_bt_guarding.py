@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import backtrader as bt
+import pandas as pd
 import pytest
 from bt_faulty import ALL, Faulty, closes, down, run
 from bt_runs import Log, Scribe
@@ -215,3 +216,61 @@ def test_an_argument_that_cannot_be_is_refused_when_the_class_is_guarded(
 def test_a_feed_is_no_fallback() -> None:
     with pytest.raises(ConfigurationException, match="a feed has its bars asked for by a function"):
         guard_feed(Faulty, fallback=Faulty())
+
+
+def test_a_fallback_without_a_bar_leaves_a_backtest_its_failure(retry: RetryManager) -> None:
+    cls = guard_feed(Faulty, retry=retry, fallback=lambda feed: None)
+    for ways in ({}, {"preload": False}):
+        with pytest.raises(DataFeedException, match="Faulty failed: down 0") as raised:
+            run(cls(faults={4: down(3)}), **ways)
+        assert isinstance(raised.value.__cause__, ConnectionError)
+
+
+def test_a_fallback_of_a_live_feed_may_have_nothing_now() -> None:
+    cls = guard_feed(Faulty, fallback=lambda: None)
+    log = run(cls(live=True, faults={4: down(3)}))
+    assert (closes(log), log.statuses) == (ALL, [])
+
+
+def test_a_feed_that_is_guarded_twice_has_both_layers(retry: RetryManager) -> None:
+    inner, outer = ErrorMonitor(), ErrorMonitor()
+    once = guard_feed(Faulty, monitor=inner)
+
+    class Between(once):  # type: ignore[misc,valid-type]
+        """A user's own subclass of a guarded class."""
+
+        def _load(self) -> Any:
+            return super()._load()
+
+    retry_all = RetryManager(RetryConfig(max_attempts=4, base_delay=0.0))
+    for cls in (once, Between):
+        twice = guard_feed(cls, retry=retry_all, monitor=outer)
+        assert closes(run(twice(faults={4: down(2)}, start_faults=down()))) == ALL
+    assert inner.get_error_statistics()["total_errors"] == 6
+    assert outer.get_error_statistics()["rescues"] == {"retry": 4}
+
+
+def test_a_live_feed_that_is_guarded_twice_is_served_by_the_outer_layer() -> None:
+    def serve(feed: Any) -> bool:
+        feed.number += 1
+        feed.lines.datetime[0] = 738_000 + feed.number / 1440
+        feed.lines.close[0] = -float(feed.number)
+        return True
+
+    log = run(guard_feed(guard_feed(Faulty), fallback=serve)(live=True, faults={4: down()}))
+    assert (closes(log)[4], log.statuses) == (-5.0, [])
+    log = run(guard_feed(guard_feed(Faulty))(live=True, faults={4: down(2)}))
+    assert (closes(log), log.statuses) == (ALL, ["CONNBROKEN", "CONNECTED"])
+
+
+def test_a_frame_is_told_by_its_shape_or_by_its_name() -> None:
+    index = pd.date_range("2024-01-01", periods=5, freq="D")
+    frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), "none"), index=index)
+    for name, told in ((None, "PandasData.DataFrame[5, 5].load"), ("ETH", "PandasData.ETH.load")):
+        monitor = ErrorMonitor()
+        feed = guard_feed(bt.feeds.PandasData, monitor=monitor)(
+            dataname=frame, **({"name": name} if name else {})
+        )
+        with pytest.raises(DataFeedException):
+            run(feed)
+        assert list(monitor.get_error_statistics()["by_component"]) == [told]
