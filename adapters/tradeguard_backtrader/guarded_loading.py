@@ -39,7 +39,7 @@ def load_methods(base: Any, layers: Layers) -> dict[str, Any]:
         vars(self)[attribute] = _Loading(self, base, layers, number, f"{name}.load")
 
     def preload(self: Any) -> None:
-        loading = vars(self)[attribute]
+        loading = self.__dict__[attribute]
         loading.is_preloading = True
         try:
             base.preload(self)
@@ -47,8 +47,14 @@ def load_methods(base: Any, layers: Layers) -> dict[str, Any]:
             loading.is_preloading = False
 
     def _load(self: Any) -> bool | None:
-        loading = vars(self)[attribute]
-        loaded: bool | None = loading.load(self)
+        loading = self.__dict__[attribute]
+        try:
+            loaded: bool | None = loading.guarded(self)
+        except Exception as error:  # noqa: BLE001 - recorded by the guard; raised again, or told as an outage
+            loaded = loading.failed(error)
+        else:
+            if loading.status_before_outage is not None:
+                loading.recovered()
         return loading.nothing_now() if loaded is None else loaded
 
     def stop(self: Any) -> None:
@@ -81,40 +87,54 @@ class _Loading:
     """One layer of guards over the loading of one feed that has been started.
 
     Attributes:
+        guarded: the base's `_load`, guarded.
         is_preloading: whether Cerebro has all bars loaded before the run.
+        status_before_outage: what was told before an outage that lasts; None if none does.
     """
 
     def __init__(self, feed: Any, base: Any, layers: Layers, layer: int, name: str) -> None:
         self._feed, self._base = feed, base
         self._is_outermost = is_outermost(feed, layer)
         self.is_preloading = False
-        self._status_before_outage: int | None = None
+        self.status_before_outage: int | None = None
         self._rewinder = rewinder = Rewinder(feed)
         if layer == 1:
             guard_inside(feed, rewinder)
         fallback = None if layers.fallback is None else partial(self._serve, layers.fallback)
         guard = layers.guard(name, retry=layers.retry, breaker=layers.breaker, fallback=fallback)
-        self._guarded = guard(rewinder.around(base._load))
+        self.guarded = guard(rewinder.around(base._load))
 
-    def load(self, feed: Any) -> bool | None:
-        """Return what the guarded `_load` does; None also in an outage of a live feed."""
-        try:
-            loaded: bool | None = self._guarded(feed)
-        except Exception as error:  # noqa: BLE001 - recorded by the guard; raised again, or told as an outage
-            cause = error.__cause__ if isinstance(error, _NothingServedError) else error
-            if not self._survives():
-                raise _failed(self._base, "failed", cause) from cause
-            self._outage()
-            return None
-        if self._status_before_outage is not None:
-            self._recovered()
-        return loaded
+    def failed(self, error: Exception) -> None:
+        """Take a final failure: an outage of a live feed.
+
+        Raises:
+            DataFeedException: anywhere else.
+        """
+        cause = error.__cause__ if isinstance(error, _NothingServedError) else error
+        if not (self._is_outermost and is_live(self._feed) and is_top_level(self._feed)):
+            raise _failed(self._base, "failed", cause) from cause
+        self._outage()
+
+    def recovered(self) -> None:
+        """Tell the status that stood before the outage, unless the feed itself has told where it stands."""
+        feed = self._feed
+        if feed._laststatus == feed.CONNBROKEN:
+            feed.put_notification(self.status_before_outage)
+        self.status_before_outage = None
 
     def nothing_now(self) -> bool | None:
         """Return None where that is what it says, else what the feed has when it is asked again."""
         if self._is_outermost and (self.is_preloading or not is_top_level(self._feed)):
-            return ask_again(self._feed, self.load)
+            return ask_again(self._feed, self._load_again)
         return None
+
+    def _load_again(self, feed: Any) -> bool | None:
+        try:
+            loaded: bool | None = self.guarded(feed)
+        except Exception as error:  # noqa: BLE001 - raised again
+            self.failed(error)
+            return None
+        return loaded
 
     def _serve(self, fallback: Callable[..., Any], feed: Any) -> bool | None:
         """Ask the fallback; what it stands in for is left out, as far as the failed attempt had taken it."""
@@ -130,23 +150,13 @@ class _Loading:
                 raise _NothingServedError("the fallback has no bar")
         return served
 
-    def _survives(self) -> bool:
-        return self._is_outermost and is_live(self._feed) and is_top_level(self._feed)
-
     def _outage(self) -> None:
         """Tell an outage once, and keep the loop from spinning."""
         feed = self._feed
-        if self._status_before_outage is None:
-            self._status_before_outage = feed._laststatus
+        if self.status_before_outage is None:
+            self.status_before_outage = feed._laststatus
             feed.put_notification(feed.CONNBROKEN)
         SYSTEM_CLOCK.sleep(feed._qcheck)
-
-    def _recovered(self) -> None:
-        """Tell the status that stood before the outage, unless the feed itself has told where it stands."""
-        feed = self._feed
-        if feed._laststatus == feed.CONNBROKEN:
-            feed.put_notification(self._status_before_outage)
-        self._status_before_outage = None
 
 
 def _failed(base: Any, what: str, error: BaseException | None) -> DataFeedException:

@@ -88,9 +88,13 @@ class RewindableIterator:
 class RewindableFile(RewindableIterator):
     """Reads a file that cannot be asked, or only slowly, where it stands: a text or a stream."""
 
+    def __init__(self, source: Any) -> None:
+        super().__init__(source)
+        self._readline: Any = getattr(source, "readline", None)  # once a line
+
     def readline(self, *size: int) -> Any:
         """Return the next line, "" at the end; a line that comes again is the one that was read before."""
-        line = self._again.popleft() if self._again else self._source.readline(*size)
+        line = self._again.popleft() if self._again else self._readline(*size)
         self._given.append(line)
         return line
 
@@ -101,7 +105,7 @@ class RewindableFile(RewindableIterator):
         return piece
 
     def _fresh(self) -> Any:
-        line = self._source.readline()
+        line = self._readline()
         if not line:
             raise StopIteration
         return line
@@ -155,28 +159,33 @@ class _Row:
             self._state[self._name] = self._left
 
 
+class _Nowhere:
+    """Stands in for the place in something that has none."""
+
+    def mark(self) -> None:
+        pass
+
+    rewind = skip = mark
+
+
 class _Source:
     """What a feed holds under one name: a file or an iterator, and perhaps another one later."""
 
     def __init__(self, state: dict[str, Any], name: str) -> None:
         self._state, self._name = state, name
         self._held: Any = None
-        self._place: _Place | None = None
+        self._place: _Place = _Nowhere()
 
     def mark(self) -> None:
-        held = self._state[self._name]
-        if held is not self._held:
-            self._hold(held)
-        if self._place is not None:
-            self._place.mark()
+        if self._state[self._name] is not self._held:
+            self._hold(self._state[self._name])
+        self._place.mark()
 
     def rewind(self) -> None:
-        if self._place is not None:
-            self._place.rewind()
+        self._place.rewind()
 
     def skip(self) -> None:
-        if self._place is not None:
-            self._place.skip()
+        self._place.skip()
 
     def _hold(self, held: Any) -> None:
         if isinstance(held, (io.BufferedIOBase, io.RawIOBase)) and held.seekable():
@@ -186,7 +195,7 @@ class _Source:
         elif hasattr(held, "__next__"):
             self._place = held = RewindableIterator(held)
         else:
-            self._place = None
+            self._place = _Nowhere()
         self._state[self._name] = self._held = held
 
 
@@ -207,12 +216,14 @@ class Rewinder:
 
     def around(self, load: Load) -> Load:
         """Return `load` with whatever it took put back if it raises."""
-        places = self._places
+        marks = [place.mark for place in self._places]
+        if not marks:
+            return load
 
         @wraps(load)
         def loading(feed: Any) -> bool | None:
-            for place in places:
-                place.mark()
+            for mark in marks:
+                mark()
             try:
                 return load(feed)
             except Exception:
