@@ -34,10 +34,12 @@ def guard_feed(
     When loading a bar finally fails, `fallback(feed)` is asked for what `_load` returns: True for a bar that it
     wrote into the lines, None for nothing now, False for the end. Without a fallback a live feed is told as
     CONNBROKEN, once, and tries again at the next turn of the loop; any other raises, since "nothing now" would
-    cut a backtest short without a word.
+    cut a backtest short without a word, and so it does where the fallback has nothing now.
 
-    Retries happen within the loop, which waits for them. Retry only what leaves the feed where it was: a file's
-    reader that failed behind a line goes on with the next one.
+    Retries happen within the loop, which waits for them. A load that failed starts from where it was: what it took
+    from a file, a frame or an iterator is put back, and left out only when the fallback stands in for it. A start
+    that is retried begins anew. Where Backtrader takes None for the end, while preloading and inside Chainer and
+    RollOver, the feed is asked again.
 
     Args:
         cls: a subclass of `bt.feed.DataBase`.
