@@ -85,9 +85,12 @@ class _ActiveFuture:
         self._left = 0
 
     def rewind(self) -> None:
-        if self._active is not None and self._feed._d is self._active:
-            self._left = len(self._active) - self._length
-            self._active.rewind(self._left)
+        if self._active is None or self._feed._d is not self._active:
+            return
+        taken = len(self._active) - self._length
+        if taken:
+            self._left = taken
+            self._active.rewind(taken)
 
     def skip(self) -> None:
         if self._left:

@@ -65,7 +65,7 @@ def load_methods(base: Any, layers: Layers) -> dict[str, Any]:
         state = base.__getstate__(self)
         if isinstance(state, dict):
             # Backtrader sends loaded feeds to its worker processes; a circuit and its locks stay here.
-            state = {name: value for name, value in state.items() if name != attribute}
+            state = {name: value for name, value in state.items() if name not in (attribute, "_rewinder")}
         return state
 
     return {
@@ -97,12 +97,13 @@ class _Loading:
         self._is_outermost = is_outermost(feed, layer)
         self.is_preloading = False
         self.status_before_outage: int | None = None
-        self._rewinder = rewinder = Rewinder(feed)
         if layer == 1:
-            guard_inside(feed, rewinder)
+            vars(feed)["_rewinder"] = Rewinder(feed)
+            guard_inside(feed, feed._rewinder)
+        self._rewinder: Rewinder = feed._rewinder  # one for all layers, since each one changes what it reads
         fallback = None if layers.fallback is None else partial(self._serve, layers.fallback)
         guard = layers.guard(name, retry=layers.retry, breaker=layers.breaker, fallback=fallback)
-        self.guarded = guard(rewinder.around(base._load))
+        self.guarded = guard(self._rewinder.around(base._load))
 
     def failed(self, error: Exception) -> None:
         """Take a final failure: an outage of a live feed.

@@ -20,7 +20,7 @@ Load = Callable[[Any], bool | None]
 
 
 class _Place(Protocol):
-    """A place in a source that can be returned to."""
+    """A place in a source that can be returned to; doing so twice is doing so once."""
 
     def mark(self) -> None:
         """Have this be the place to return to."""
@@ -49,6 +49,8 @@ class RewindableIterator:
 
     def rewind(self) -> None:
         """Have everything since the mark given again."""
+        if not self._given:
+            return  # an inner layer has been here already
         self._rewound = len(self._given)
         self._again.extendleft(reversed(self._given))
         self._given.clear()
@@ -130,8 +132,10 @@ class _Position:
         self._left = None
 
     def rewind(self) -> None:
-        self._left = self._file.tell()
-        self._file.seek(self._mark)
+        place = self._file.tell()
+        if place != self._mark:
+            self._left = place
+            self._file.seek(self._mark)
 
     def skip(self) -> None:
         if self._left is not None:
@@ -151,8 +155,10 @@ class _Row:
         self._left = None
 
     def rewind(self) -> None:
-        self._left = self._state[self._name]
-        self._state[self._name] = self._mark
+        row = self._state[self._name]
+        if row != self._mark:
+            self._left = row
+            self._state[self._name] = self._mark
 
     def skip(self) -> None:
         if self._left is not None:

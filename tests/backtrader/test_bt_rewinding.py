@@ -162,14 +162,18 @@ def test_a_bad_bar_fails_each_time_and_is_raised_in_the_end(
     assert retry_all.get_statistics()["total_retries"] == 2
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fallback_stands_in_for_the_bad_bar_and_for_no_other(sources: dict[str, Make], name: str) -> None:
+def test_a_fallback_stands_in_for_the_bad_bar_and_for_no_other(
+    sources: dict[str, Make], name: str, times: int
+) -> None:
     def serve(feed: Any) -> bool:
         feed.lines.datetime[0] = bt.date2num(day(5))
         feed.lines.close[0] = -5.0
         return True
 
-    feed = sources[name](guard_feed(named(name), fallback=serve), True)
+    base = named(name) if times == 1 else guard_feed(named(name))
+    feed = sources[name](guard_feed(base, fallback=serve), True)
     assert closes(run(feed)) == [1.0, 2.0, 3.0, 4.0, -5.0, 6.0, 7.0, 8.0]
 
 
@@ -230,3 +234,14 @@ def test_a_file_is_read_in_all_its_ways() -> None:
     file.rewind()
     file.skip()
     assert file.readline() == ""
+
+
+def test_a_long_file_is_read_through_two_layers(tmp_path: Path) -> None:
+    """Each of them keeps a place in what it finds: the file must not be wrapped once more for each bar."""
+    path = tmp_path / "bars.csv"
+    day0 = dt.date(2000, 1, 1)
+    path.write_text(
+        "t\n" + "".join(f"{day0 + dt.timedelta(days=n)},{n},{n},0,{n},1,0\n" for n in range(2000))
+    )
+    feed = guard_feed(guard_feed(bt.feeds.BacktraderCSVData))(dataname=str(path))
+    assert len(closes(run(feed))) == 2000
