@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Guards for feed and broker classes that exist already.
 
-The result is a subclass with the same params and lines. It is made by the metaclass itself, since a mixin in
-front of a feed would double its lines, and published in this module, so that Backtrader's worker processes can
-unpickle it.
+The result is a subclass with the same params and lines.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import backtrader as bt
 
 from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
-from tradeguard.guard import Guard
-from tradeguard.retry_manager import RetryManager
-from tradeguard_backtrader.guarded_loading import Breaker, Retry, load_methods
+from tradeguard_backtrader.guard_layers import Breaker, Layers, Retry
+from tradeguard_backtrader.guarded_loading import load_methods
 from tradeguard_backtrader.guarded_orders import order_methods
+from tradeguard_backtrader.publishing import published
 
 __all__ = ["guard_broker", "guard_feed"]
 
@@ -38,10 +34,12 @@ def guard_feed(
     When loading a bar finally fails, `fallback(feed)` is asked for what `_load` returns: True for a bar that it
     wrote into the lines, None for nothing now, False for the end. Without a fallback a live feed is told as
     CONNBROKEN, once, and tries again at the next turn of the loop; any other raises, since "nothing now" would
-    cut a backtest short without a word.
+    cut a backtest short without a word, and so it does where the fallback has nothing now.
 
-    Retries happen within the loop, which waits for them. Retry only what leaves the feed where it was: a file's
-    reader that failed behind a line goes on with the next one.
+    Retries happen within the loop, which waits for them. A load that failed starts from where it was: what it took
+    from a file, a frame or an iterator is put back, and left out only when the fallback stands in for it. A start
+    that is retried begins anew. Where Backtrader takes None for the end, while preloading and inside Chainer and
+    RollOver, the feed is asked again.
 
     Args:
         cls: a subclass of `bt.feed.DataBase`.
@@ -51,11 +49,13 @@ def guard_feed(
         fallback: see above.
 
     Raises:
-        ConfigurationException: `cls` is no feed class.
+        ConfigurationException: `cls` is no feed class; an argument is of the wrong kind; `retry` has an
+            `attempt_timeout` or `breaker` a `timeout`, which would lose the bar that comes too late.
         DataFeedException: by `start` and `_load`, from the error that was the last.
     """
     _require_subclass(cls, bt.feed.AbstractDataBase, "feed")
-    return _published(cls, load_methods(cls, retry, breaker, monitor, fallback))
+    layers = Layers(retry=retry, breaker=breaker, monitor=monitor, fallback=fallback)
+    return published(cls, load_methods(cls, layers))
 
 
 def guard_broker(
@@ -68,8 +68,11 @@ def guard_broker(
 ) -> Any:
     """Return a subclass of the broker class `cls` whose orders, cancels and start are guarded.
 
-    An order that fails on its way out is notified as Rejected, instead of ending the run; a cancel or a `next`
-    that fails is recorded, and the run goes on.
+    An order that fails on its way out is notified as Rejected, instead of ending the run, and its whole bracket
+    with it, as far as that is not transmitted yet. A cancel that fails is recorded, and the run goes on; so is a
+    `next`, but for a `BackBroker`: a simulated turn that breaks off loses orders, and is raised again.
+
+    `stop()` of strategy, broker, feeds and store runs once however the run ends.
 
     Orders are retried for exactly the exceptions that `retry` names in `retry_on_exceptions`, since of any other
     nobody can tell whether the order went out before it. Name those that come before a send, such as
@@ -78,63 +81,21 @@ def guard_broker(
     Args:
         cls: a subclass of `bt.BrokerBase`.
         retry: how `start` and cancels are retried, and orders as told above; None for not at all.
-        breaker: a circuit for orders; while it is open they are Rejected.
+        breaker: a circuit for orders; while it is open they are Rejected. With a config, each broker has one of
+            its own.
         monitor: told of every failure, retry and fallback.
         fallback: `fallback(broker, order)` is asked for the order to return when submitting it failed;
             only for classes with a `submit` of their own.
 
     Raises:
-        ConfigurationException: `cls` is no broker class.
+        ConfigurationException: `cls` is no broker class; an argument is of the wrong kind; `retry` has an
+            `attempt_timeout` or `breaker` a `timeout`, which would have an order Rejected and filled later.
     """
     _require_subclass(cls, bt.BrokerBase, "broker")
-    config = retry.config if isinstance(retry, RetryManager) else retry
-    names_errors = config is not None and config.retry_on_exceptions is not None
-    once = Guard(
-        f"{cls.__name__}.orders",
-        retry=retry if names_errors else None,
-        breaker=breaker,
-        monitor=monitor,
-        fallback=fallback,
-        interruptible=False,
-    )
-    again = Guard(f"{cls.__name__}.calls", retry=retry, monitor=monitor)
-
-    return _published(cls, order_methods(cls, once, again))
+    layers = Layers(retry=retry, breaker=breaker, monitor=monitor, fallback=fallback)
+    return published(cls, order_methods(cls, layers))
 
 
 def _require_subclass(cls: object, base: type, what: str) -> None:
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise ConfigurationException(f"{cls!r} is no {what} class", component="tradeguard_backtrader")
-
-
-def _published(cls: Any, namespace: dict[str, Any]) -> Any:
-    module = sys.modules[__name__]
-    name = f"Guarded{cls.__name__}"
-    number = 1
-    while hasattr(module, name):
-        number += 1
-        name = f"Guarded{cls.__name__}{number}"
-    with _registrations_kept():
-        guarded = type(cls)(
-            name, (cls,), {"__module__": __name__, "__qualname__": name, "__doc__": cls.__doc__, **namespace}
-        )
-    setattr(module, name, guarded)
-    return guarded
-
-
-@contextlib.contextmanager
-def _registrations_kept() -> Iterator[None]:
-    """Undo that a subclass of an autoregistering feed or broker becomes its store's own."""
-    stores = list(_subclasses(bt.Store))
-    before = [(store, store.DataCls, store.BrokerCls) for store in stores]
-    try:
-        yield
-    finally:
-        for store, data_cls, broker_cls in before:
-            store.DataCls, store.BrokerCls = data_cls, broker_cls
-
-
-def _subclasses(cls: Any) -> Iterator[Any]:
-    for subclass in cls.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import backtrader as bt
-
+from tradeguard_backtrader.liveness import is_live, source_of
 from tradeguard_backtrader.order_routing import symbol_of
 
 __all__ = ["Watchful"]
@@ -54,15 +53,15 @@ class Watchful:
 
     def is_fresh(self, data: Any = None) -> bool:
         """Whether the bars of `data` (the first) tell where the market is now."""
-        feed = _source(self.data if data is None else data)
-        if not feed.islive():
+        feed = source_of(self.data if data is None else data)
+        if not is_live(feed):
             return True
-        is_live: bool = self._watch.statuses.get(id(feed)) == feed.LIVE
-        return is_live and (_store_of(feed), symbol_of(feed)) not in self._watch.stale
+        told_live: bool = self._watch.statuses.get(id(feed)) == feed.LIVE
+        return told_live and (_store_of(feed), symbol_of(feed)) not in self._watch.stale
 
     def may_enter(self, data: Any = None) -> bool:
         """Whether the bars of `data` (the first) are fresh, and its market is open to new positions."""
-        feed = _source(self.data if data is None else data)
+        feed = source_of(self.data if data is None else data)
         symbol, causes = symbol_of(feed), self._watch.causes.get(_store_of(feed), ())
         is_restricted = any(cause.symbol is None or cause.symbol == symbol for cause in causes)
         return self.is_fresh(data) and not is_restricted
@@ -79,7 +78,7 @@ class Watchful:
     def notify_data(self, data: Any, status: int, *args: Any, **kwargs: Any) -> None:
         """Hear whether bars are fresh: DELAYED, LIVE, CONNBROKEN, DISCONNECTED."""
         with self._noticing(str(data._getstatusname(status))):
-            self._watch.statuses[id(_source(data))] = status
+            self._watch.statuses[id(source_of(data))] = status
 
     def notify_store(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Hear what the exchange is up to; stale data and the interlock are what counts here."""
@@ -105,16 +104,9 @@ class Watchful:
         known = self._watch.known
         for number, data in enumerate(self.datas):
             may_enter = self.may_enter(data)
-            if known.setdefault(number, not _source(data).islive()) != may_enter:
+            if known.setdefault(number, not is_live(data)) != may_enter:
                 known[number] = may_enter
                 self.on_watch(data, may_enter, why)
-
-
-def _source(data: Any) -> Any:
-    """Return the feed behind a data that Backtrader made of another one, to resample or to replay it."""
-    while isinstance(data, bt.feed.DataClone):
-        data = data.data
-    return data
 
 
 def _store_of(feed: Any) -> int:

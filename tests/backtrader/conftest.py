@@ -11,6 +11,7 @@ import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import EventClock
 
+from tradeguard.retry_manager import RetryConfig, RetryManager
 from tradeguard.simulator import SimulatedExchange
 from tradeguard.testing import ManualClock
 from tradeguard_backtrader import GuardedStore, InlineWorkers
@@ -60,3 +61,10 @@ def store_of(clock: ManualClock) -> Callable[..., GuardedStore]:
         return store
 
     return make
+
+
+@pytest.fixture
+def retry() -> RetryManager:
+    """Retries of a guarded feed or broker, without waiting."""
+    config = RetryConfig(max_attempts=3, base_delay=1.0, retry_on_exceptions=ConnectionError)
+    return RetryManager(config, clock=ManualClock())

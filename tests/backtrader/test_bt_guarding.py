@@ -4,79 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import backtrader as bt
+import pandas as pd
 import pytest
+from bt_faulty import ALL, Faulty, closes, down, run
 from bt_runs import Log, Scribe
 
-from tradeguard.circuit_breaker import CircuitBreakerConfig
+from tradeguard.circuit_breaker import CircuitBreaker, CircuitBreakerConfig
 from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException, DataFeedException
 from tradeguard.retry_manager import RetryConfig, RetryManager
-from tradeguard.testing import ManualClock
 from tradeguard_backtrader import guard_broker, guard_feed
-
-
-class Faulty(bt.feed.DataBase):
-    """Ten bars of one minute; `_load` raises what its script says before some of them."""
-
-    params = (("faults", None), ("live", False), ("start_faults", None), ("note", "kept"))
-
-    def islive(self) -> bool:
-        return bool(self.p.live)
-
-    def start(self) -> None:
-        super().start()
-        if self.p.start_faults:
-            raise self.p.start_faults.pop()
-        self.number = 0
-
-    def _load(self) -> bool | None:
-        if self.number == 10:
-            return False
-        faults = (self.p.faults or {}).get(self.number)
-        if faults:
-            raise faults.pop()
-        self.number += 1
-        self.lines.datetime[0] = 738_000 + self.number / 1440
-        for line in (self.lines.open, self.lines.high, self.lines.low, self.lines.close):
-            line[0] = float(self.number)
-        self.lines.volume[0] = self.lines.openinterest[0] = 0.0
-        return True
-
-
-def down(times: int = 1) -> list[Exception]:
-    return [ConnectionError(f"down {number}") for number in range(times)]
-
-
-def run(feed: Any, broker: Any = None, script: Any = None) -> Log:
-    log = Log()
-    cerebro = bt.Cerebro(stdstats=False)
-    cerebro.adddata(feed)
-    if broker is not None:
-        cerebro.setbroker(broker)
-    cerebro.addstrategy(Scribe, log=log, script=script or {})
-    try:
-        cerebro.run()
-    finally:
-        log.told.append("over")
-    return log
-
-
-@pytest.fixture
-def retry() -> RetryManager:
-    config = RetryConfig(max_attempts=3, base_delay=1.0, retry_on_exceptions=ConnectionError)
-    return RetryManager(config, clock=ManualClock())
-
-
-def closes(log: Log) -> list[float]:
-    return [bar[4] for bar in log.bars]
-
-
-ALL = [float(number) for number in range(1, 11)]
 
 
 def test_a_bar_that_fails_to_load_is_tried_again(retry: RetryManager) -> None:
@@ -238,137 +180,6 @@ def test_an_optimization_on_several_processes_works() -> None:
     assert [result[0].p.number for result in results] == [1, 2, 3]
 
 
-class FaultyBroker(bt.brokers.BackBroker):
-    """A broker whose connection is bad."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.faults: list[Exception] = []
-        self.cancel_faults: list[Exception] = []
-        self.next_faults: list[Exception] = []
-        self.sent = 0
-
-    def submit(self, order: Any, check: bool = True) -> Any:
-        self.sent += 1
-        if self.faults:
-            raise self.faults.pop()
-        return super().submit(order, check=check)
-
-    def cancel(self, order: Any, bracket: bool = False) -> Any:
-        if self.cancel_faults:
-            raise self.cancel_faults.pop()
-        return super().cancel(order, bracket)
-
-    def next(self) -> None:
-        if self.next_faults:
-            raise self.next_faults.pop()
-        super().next()
-
-
-class SendsInBuy(bt.brokers.BackBroker):
-    """A broker that sends within `buy`, before there is an order."""
-
-    submit = bt.BrokerBase.submit
-
-    def buy(
-        self, owner: Any, data: Any, size: Any, price: Any = None, plimit: Any = None, **options: Any
-    ) -> Any:
-        raise ConnectionError("down")
-
-    sell = buy
-
-
-def buy(strategy: Any) -> None:
-    strategy.made = strategy.buy(size=1, price=0.5, exectype=bt.Order.Limit, why="a test")
-
-
-def states(log: Log) -> list[str]:
-    return [state for _, state in log.orders]
-
-
-def test_an_order_that_fails_on_its_way_is_rejected_and_the_run_goes_on() -> None:
-    monitor = ErrorMonitor()
-    broker = guard_broker(FaultyBroker, monitor=monitor)()
-    broker.faults = down()
-    log = run(Faulty(), broker, {3: buy, 6: buy})
-    assert states(log) == ["Rejected", "Submitted", "Accepted"]
-    assert log.clones[0].info["reason"] == "down 0"
-    assert closes(log) == ALL
-    assert monitor.get_error_statistics()["total_errors"] == 1
-
-
-def test_an_order_is_sent_once_unless_the_retry_names_the_errors(retry: RetryManager) -> None:
-    careless = guard_broker(FaultyBroker, retry=RetryConfig(max_attempts=5, base_delay=0.0))()
-    careless.faults = down()
-    assert states(run(Faulty(), careless, {3: buy})) == ["Rejected"]
-    assert careless.sent == 1
-
-    named = guard_broker(FaultyBroker, retry=retry)()
-    named.faults = down()
-    assert states(run(Faulty(), named, {3: buy})) == ["Submitted", "Accepted"]
-    assert named.sent == 2
-
-
-def test_while_the_circuit_is_open_orders_are_rejected_unsent() -> None:
-    breaker = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=3600.0)
-    broker = guard_broker(FaultyBroker, breaker=breaker)()
-    broker.faults = down()
-    log = run(Faulty(), broker, {3: buy, 5: buy, 7: buy})
-    assert states(log) == ["Rejected"] * 3
-    assert broker.sent == 1
-
-
-def test_a_fallback_may_return_the_order() -> None:
-    served: list[Any] = []
-
-    def serve(broker: Any, order: Any) -> Any:
-        served.append((broker, order))
-        return order
-
-    broker = guard_broker(FaultyBroker, fallback=serve)()
-    broker.faults = down()
-    assert states(run(Faulty(), broker, {3: buy})) == []
-    assert served[0][0] is broker
-
-
-@pytest.mark.parametrize("side", ["buy", "sell"])
-def test_a_broker_that_fails_before_there_is_an_order_has_one_rejected(side: str) -> None:
-    def order(strategy: Any) -> None:
-        method: Callable[..., Any] = getattr(strategy, side)
-        made.append(method(size=2, price=0.5, exectype=bt.Order.Limit))
-
-    made: list[Any] = []
-    log = run(Faulty(), guard_broker(SendsInBuy)(), {3: order})
-    assert states(log) == ["Rejected"]
-    (clone,) = log.clones
-    assert made == [clone]
-    assert (clone.isbuy(), abs(clone.created.size), clone.created.price) == (side == "buy", 2, 0.5)
-
-
-def test_a_cancel_that_fails_is_recorded_and_the_run_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    monitor = ErrorMonitor()
-    broker = guard_broker(FaultyBroker, monitor=monitor)()
-    broker.cancel_faults = down()
-    log = run(Faulty(), broker, {3: buy, 5: lambda strategy: strategy.cancel(strategy.made)})
-    assert states(log) == ["Submitted", "Accepted"]
-    assert closes(log) == ALL
-    assert monitor.get_error_statistics()["total_errors"] == 1
-    assert "cancel of the broker failed" in caplog.text
-
-
-def test_a_cancel_is_retried(retry: RetryManager) -> None:
-    broker = guard_broker(FaultyBroker, retry=retry)()
-    broker.cancel_faults = down(2)
-    log = run(Faulty(), broker, {3: buy, 5: lambda strategy: strategy.cancel(strategy.made)})
-    assert states(log) == ["Submitted", "Accepted", "Canceled"]
-
-
-def test_a_turn_that_fails_is_survived() -> None:
-    broker = guard_broker(FaultyBroker)()
-    broker.next_faults = down(3)
-    assert closes(run(Faulty(), broker)) == ALL
-
-
 def test_only_feeds_and_brokers_can_be_guarded() -> None:
     with pytest.raises(ConfigurationException, match="no feed class"):
         guard_feed(bt.Strategy)
@@ -376,3 +187,90 @@ def test_only_feeds_and_brokers_can_be_guarded() -> None:
         guard_broker(Faulty)
     with pytest.raises(ConfigurationException, match="no feed class"):
         guard_feed(Faulty())  # type: ignore[arg-type]
+
+
+TIMED = CircuitBreakerConfig(timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [({"retry": 3}, "retry must be a RetryConfig, a RetryManager or None, got 3"),
+     ({"breaker": "x"}, "breaker must be a CircuitBreakerConfig, a CircuitBreaker or None, got 'x'"),
+     ({"monitor": "m"}, "monitor must be an ErrorMonitor or None, got 'm'"),
+     ({"fallback": 42}, "fallback must be a function or None; .*, got 42"),
+     ({"fallback": Faulty}, "fallback must be a function or None; a feed has its bars asked for by a function"),
+     ({"retry": RetryConfig(attempt_timeout=0.1)}, "retry.attempt_timeout must be None, since .*, got 0.1"),
+     ({"retry": RetryManager(RetryConfig(attempt_timeout=0.2))}, "retry.attempt_timeout must .*, got 0.2"),
+     ({"breaker": TIMED}, "breaker.timeout must be None, since a call that is abandoned goes on.*, got 0.1"),
+     ({"breaker": CircuitBreaker("timed", TIMED)}, "breaker.timeout must be None")],
+)  # fmt: skip
+@pytest.mark.parametrize("guard", [guard_feed, guard_broker])
+def test_an_argument_that_cannot_be_is_refused_when_the_class_is_guarded(
+    guard: Any, arguments: dict[str, Any], told: str
+) -> None:
+    cls = Faulty if guard is guard_feed else bt.brokers.BackBroker
+    with pytest.raises(ConfigurationException, match=told):
+        guard(cls, **arguments)
+
+
+def test_a_feed_is_no_fallback() -> None:
+    with pytest.raises(ConfigurationException, match="a feed has its bars asked for by a function"):
+        guard_feed(Faulty, fallback=Faulty())
+
+
+def test_a_fallback_without_a_bar_leaves_a_backtest_its_failure(retry: RetryManager) -> None:
+    cls = guard_feed(Faulty, retry=retry, fallback=lambda feed: None)
+    for ways in ({}, {"preload": False}):
+        with pytest.raises(DataFeedException, match="Faulty failed: down 0") as raised:
+            run(cls(faults={4: down(3)}), **ways)
+        assert isinstance(raised.value.__cause__, ConnectionError)
+
+
+def test_a_fallback_of_a_live_feed_may_have_nothing_now() -> None:
+    cls = guard_feed(Faulty, fallback=lambda: None)
+    log = run(cls(live=True, faults={4: down(3)}))
+    assert (closes(log), log.statuses) == (ALL, [])
+
+
+def test_a_feed_that_is_guarded_twice_has_both_layers(retry: RetryManager) -> None:
+    inner, outer = ErrorMonitor(), ErrorMonitor()
+    once = guard_feed(Faulty, monitor=inner)
+
+    class Between(once):  # type: ignore[misc,valid-type]
+        """A user's own subclass of a guarded class."""
+
+        def _load(self) -> Any:
+            return super()._load()
+
+    retry_all = RetryManager(RetryConfig(max_attempts=4, base_delay=0.0))
+    for cls in (once, Between):
+        twice = guard_feed(cls, retry=retry_all, monitor=outer)
+        assert closes(run(twice(faults={4: down(2)}, start_faults=down()))) == ALL
+    assert inner.get_error_statistics()["total_errors"] == 6
+    assert outer.get_error_statistics()["rescues"] == {"retry": 4}
+
+
+def test_a_live_feed_that_is_guarded_twice_is_served_by_the_outer_layer() -> None:
+    def serve(feed: Any) -> bool:
+        feed.number += 1
+        feed.lines.datetime[0] = 738_000 + feed.number / 1440
+        feed.lines.close[0] = -float(feed.number)
+        return True
+
+    log = run(guard_feed(guard_feed(Faulty), fallback=serve)(live=True, faults={4: down()}))
+    assert (closes(log)[4], log.statuses) == (-5.0, [])
+    log = run(guard_feed(guard_feed(Faulty))(live=True, faults={4: down(2)}))
+    assert (closes(log), log.statuses) == (ALL, ["CONNBROKEN", "CONNECTED"])
+
+
+def test_a_frame_is_told_by_its_shape_or_by_its_name() -> None:
+    index = pd.date_range("2024-01-01", periods=5, freq="D")
+    frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), "none"), index=index)
+    for name, told in ((None, "PandasData.DataFrame[5, 5].load"), ("ETH", "PandasData.ETH.load")):
+        monitor = ErrorMonitor()
+        feed = guard_feed(bt.feeds.PandasData, monitor=monitor)(
+            dataname=frame, **({"name": name} if name else {})
+        )
+        with pytest.raises(DataFeedException):
+            run(feed)
+        assert list(monitor.get_error_statistics()["by_component"]) == [told]

@@ -10,10 +10,11 @@ from typing import Any
 import backtrader as bt
 import pytest
 from bt_exchange import ScriptedExchange
-from bt_runs import SECOND, Log, Scribe, run
+from bt_runs import SECOND, EventClock, Log, Scribe, run
 
 from tradeguard.clock import SYSTEM_CLOCK
-from tradeguard_backtrader import GuardedStore
+from tradeguard.exceptions import DataFeedException
+from tradeguard_backtrader import GuardedStore, guard_feed
 from tradeguard_backtrader.lifecycle import guard_run
 
 Stores = Callable[..., GuardedStore]
@@ -173,6 +174,130 @@ def test_the_watch_is_taken_away_after_the_run(scripted: ScriptedExchange, store
     (strategy,) = cerebro.run()
     assert "stop" not in vars(feed)
     assert "stop" not in vars(strategy)
+
+
+class Ticking(bt.feed.DataBase):
+    """Five bars of one minute; counts its starts and stops."""
+
+    params = (("broken", False),)
+    starts = stops = 0
+
+    def start(self) -> None:
+        super().start()
+        if self.p.broken:
+            raise OSError("no such file")
+        self.starts += 1
+        self.number = 0
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def _load(self) -> bool:
+        self.number += 1
+        self.lines.datetime[0] = 738_000 + self.number / 1440
+        for line in (self.lines.open, self.lines.high, self.lines.low, self.lines.close):
+            line[0] = float(self.number)
+        return self.number <= 5
+
+
+class CountedBroker(bt.brokers.BackBroker):
+    stops = 0
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+GuardedTicking = guard_feed(Ticking)
+
+
+def chained(way: str, *feeds: Any, log: Log, strategy: Any = Scribe, **options: Any) -> Any:
+    """A Cerebro whose guarded feeds are inside another one alone."""
+    cerebro = bt.Cerebro(stdstats=False, **options)
+    cerebro.setbroker(CountedBroker())
+    getattr(cerebro, way)(*feeds, name="chain")
+    cerebro.addstrategy(strategy, log=log, each=fail_at_three)
+    return cerebro
+
+
+class Hasty(Scribe):
+    """Fails at the first bar of any data."""
+
+    def prenext(self) -> None:
+        raise KeyError("a defect")
+
+
+def fail_at_three(strategy: Any) -> None:
+    if len(strategy) == 3:
+        raise KeyError("a defect")
+
+
+@pytest.mark.parametrize("way", ["chaindata", "rolloverdata"])
+@pytest.mark.parametrize("oldsync", [True, False])
+def test_feeds_inside_another_alone_have_the_run_stopped_too(way: str, oldsync: bool) -> None:
+    log, feed = Log(), GuardedTicking()
+    cerebro = chained(way, feed, log=log, oldsync=oldsync)
+    for run_number in (1, 2):
+        with pytest.raises(KeyError, match="a defect"):
+            cerebro.run()
+        assert [log.stops, cerebro.broker.stops, feed.stops] == [run_number] * 3
+        assert "stop" not in vars(cerebro.broker)
+
+
+def test_feeds_inside_another_alone_leave_a_good_end_alone() -> None:
+    log, feed = Log(), GuardedTicking()
+    cerebro = chained("chaindata", feed, log=log)
+    cerebro.strats[0][0][2]["each"] = None
+    cerebro.run()
+    assert [log.stops, cerebro.broker.stops, feed.stops] == [1, 1, 1]
+    assert not {"stop", "start"} & {*vars(feed), *vars(cerebro.broker)}
+    assert "stop_writers" not in vars(cerebro)
+
+
+def test_an_end_that_fails_in_a_run_that_was_guarded_late_stops_the_rest() -> None:
+    class Defect(Scribe):
+        def stop(self) -> None:
+            super().stop()
+            raise ValueError("at the end")
+
+    log, feed = Log(), GuardedTicking()
+    cerebro = chained("chaindata", feed, log=log, strategy=Defect)
+    cerebro.strats[0][0][2]["each"] = None
+    with pytest.raises(ValueError, match="at the end"):
+        cerebro.run()
+    assert [log.stops, cerebro.broker.stops, feed.stops] == [1, 1, 1]
+    assert "stop_writers" not in vars(cerebro)
+
+
+def test_a_store_that_comes_in_mid_run_is_stopped_with_the_run(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    store, counter, log = store_of(scripted), StopCounter(), Log()
+    counter.watch(store, "store")
+    inside = store.getdata(dataname="ETH/BTC", history=5, bars=5, **SECOND)
+    cerebro = chained("chaindata", inside, log=log)
+    with pytest.raises(KeyError, match="a defect"):
+        cerebro.run()
+    assert (counter.stops, log.stops) == (["store"], 1)
+    assert store.is_finished
+
+    # the same with a feed of Cerebro's own, whose guard was there before that store was
+    store, counter = store_of(ScriptedExchange(EventClock())), StopCounter()
+    counter.watch(store, "store")
+    inside = store.getdata(dataname="ETH/BTC", history=5, **SECOND)
+    cerebro = chained("chaindata", inside, log=log, strategy=Hasty)
+    cerebro.adddata(GuardedTicking())
+    with pytest.raises(KeyError, match="a defect"):
+        cerebro.run()
+    assert counter.stops == ["store"]
+
+
+def test_what_a_chain_had_started_when_its_start_failed_is_stopped() -> None:
+    log, whole, broken = Log(), GuardedTicking(), GuardedTicking(broken=True)
+    cerebro = chained("chaindata", whole, broken, log=log)
+    cerebro.adddata(GuardedTicking())
+    with pytest.raises(DataFeedException, match="did not start"):
+        cerebro.run()
+    assert (whole.starts, whole.stops, broken.stops) == (1, 1, 0)
 
 
 def test_a_cerebro_that_is_watched_can_be_pickled_for_its_workers() -> None:

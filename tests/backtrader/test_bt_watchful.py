@@ -7,6 +7,7 @@ from typing import Any
 
 import backtrader as bt
 import ccxt
+import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import SECOND, EventClock, run
 
@@ -182,14 +183,15 @@ def test_a_resampled_data_is_as_fresh_as_what_it_is_made_of(
     assert all(short == long for short, long in fresh)
 
 
-def test_in_a_backtest_a_strategy_may_always_enter() -> None:
+@pytest.mark.parametrize("way", ["adddata", "chaindata", "rolloverdata"])
+def test_in_a_backtest_a_strategy_may_always_enter(way: str) -> None:
     import pandas as pd
 
     index = pd.date_range("2024-01-01", periods=5, freq="D")
     frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index=index)
     log: list[Any] = []
     cerebro = bt.Cerebro(stdstats=False)
-    cerebro.adddata(bt.feeds.PandasData(dataname=frame, openinterest=None))
+    getattr(cerebro, way)(bt.feeds.PandasData(dataname=frame, openinterest=None), name="bars")
     cerebro.addstrategy(Listener, log=log)
     cerebro.run()
     assert log == [(number, True, True) for number in range(1, 6)]
