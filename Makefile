@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-WORKERS ?= auto
+# Half as many again as cores: many tests wait for a process, a time-out or a disk.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((3 * (os.cpu_count() or 2) + 1) // 2)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types contracts coverage matrix mutants bench soak soak-streams generated docs clean
@@ -31,7 +32,7 @@ demo: $(VENV)/.run  ## trade a faulty local exchange with a guarded Backtrader b
 	$(BIN)/tradeguard demo $(ARGS)
 
 test: $(VENV)/.dev  ## run the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: format lint types contracts coverage  ## everything that CI runs
 
@@ -50,7 +51,7 @@ contracts: $(VENV)/.dev  ## the layers of docs/architecture.md
 
 coverage: $(VENV)/.dev  ## the test suite with its coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 

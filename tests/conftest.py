@@ -13,6 +13,11 @@ if settings.get_current_profile_name() == "default":
     settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take long, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of recorded market data beside the checkout; tests that need it skip where it is missing."""

@@ -285,6 +285,7 @@ def bot(config: dict[str, Any], journal: Path, mode: str) -> subprocess.Popen[st
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is of POSIX")
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_a_bot_that_is_killed_while_its_stop_is_on_its_way_sells_once(tmp_path: Path, phase: str) -> None:

@@ -33,6 +33,7 @@ def audit(text: str) -> dict[str, list[str]]:
     return {name: re.split(r"  +", values) for name, values in rows}
 
 
+@pytest.mark.long
 def test_a_calm_demo_passes_its_audit_beside_a_plain_run(run: Callable[..., Any], tmp_path: Path) -> None:
     done = run("demo", "--bars", 8, "--faults", "calm", "--seed", 1)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,6 +52,7 @@ def test_a_calm_demo_passes_its_audit_beside_a_plain_run(run: Callable[..., Any]
     assert set(frames.intents["status"]) == {"PLACED"}
 
 
+@pytest.mark.long
 def test_a_demo_outlives_an_outage_in_mid_run_and_misses_no_bar(
     run: Callable[..., Any], candles: Callable[[int], Path], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 SOAK = Path(__file__).with_name("soak.py")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is of POSIX")
 def test_no_order_is_doubled_lost_or_left_in_doubt() -> None:
     size = ["--orders", "64", "--seeds", "1", "2", "--bots", "8", "--kills", "3", "--parallel", "2"]

@@ -79,6 +79,7 @@ def test_it_runs_in_a_backtest_as_it_is() -> None:
     assert sum("sell 0.1: Completed" in text for text in told.of("order")) >= 3
 
 
+@pytest.mark.long
 def test_the_script_trades_on_a_simulated_exchange(capsys: pytest.CaptureFixture[str]) -> None:
     """With threads and in real time: some three seconds."""
     assert grid.main(["--simulate", "--seed", "3", "--bars", "2"]) == 0
