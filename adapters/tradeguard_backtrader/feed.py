@@ -102,7 +102,7 @@ class GuardedFeed(bt.feed.DataBase):
         self._start_finish()
         self._store = self._required_store()
         self._store.start(data=self)
-        self._mail.clear()
+        self._mail = deque()  # of this run: what a former one still waits for never comes here
         self._news = FeedNews(self._store, self.p.dataname, self.put_notification)
         self._live_bars = 0
         self._last_close_ms: int | None = None
