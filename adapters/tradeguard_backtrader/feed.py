@@ -208,9 +208,10 @@ class GuardedFeed(bt.feed.DataBase):
             if self.haslivedata():
                 if self._backfill or isinstance(self._mail[0], Candle):
                     return True
-                event = self._mail.popleft()
-                if self._news.take(event, is_last=not self._mail):
+                if self._news.take(self._mail.popleft()):
                     return False
+                if not self._mail:
+                    self._news.waiting()
                 waited = True  # the loop should turn, so that a change of status is notified at once
             elif waited and not self._must_wait:
                 return None
