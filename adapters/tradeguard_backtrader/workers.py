@@ -106,7 +106,7 @@ class _ThreadWorker:
         self._step = step
         self._report = report
         self._woken = threading.Event()
-        self._retired = False
+        self._retired = threading.Event()
         self.done = False
         self.thread = threading.Thread(target=self._run, name=f"tradeguard-{name}", daemon=True)
 
@@ -114,23 +114,23 @@ class _ThreadWorker:
         self._woken.set()
 
     def retire(self) -> None:
-        self._retired = True
+        self._retired.set()
         self._woken.set()
 
     def _run(self) -> None:
         defect: BaseException | None = None
-        while defect is None and not self._retired:
+        while defect is None and not self._retired.is_set():
             self._woken.clear()
             pause: float | None = None
             try:
                 pause = self._step()
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that runs the loop
                 defect = error
-            if defect is not None and self._retired:
+            if defect is not None and self._retired.is_set():
                 _logger.error("%s failed after its run", self.thread.name, exc_info=defect)
                 break
             self._report(defect)
-            if defect is None and not self._retired:
+            if defect is None and not self._retired.is_set():
                 self._woken.wait(pause)
         self.done = True
         self._report(None)
