@@ -19,6 +19,7 @@ from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.live_sources import live_source
 from tradeguard_backtrader.poll_plan import PollPlan
 from tradeguard_backtrader.poller import CandlePoller
+from tradeguard_backtrader.resampling import CloseReplayer, CloseResampler, resample_closes
 from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
 from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
@@ -276,6 +277,14 @@ class GuardedFeed(bt.feed.DataBase):
         if self._last_close_ms is None:
             return timedelta()
         return utc_datetime(self._last_close_ms) - datetime.now(UTC).replace(tzinfo=None)
+
+    def resample(self, **kwargs: Any) -> None:
+        """Make longer bars of these."""
+        resample_closes(self, bt.Resampler, CloseResampler, kwargs)
+
+    def replay(self, **kwargs: Any) -> None:
+        """Make longer bars of these that grow with each one."""
+        resample_closes(self, bt.Replayer, CloseReplayer, kwargs)
 
     def clone(self, **kwargs: Any) -> Any:
         """Return a twin that Cerebro can resample beside this feed."""
