@@ -25,7 +25,17 @@ from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
 __all__ = ["GuardedFeed"]
 
+_COMPONENT = "tradeguard_backtrader"
 _NO_WAIT = 0.05  # seconds between two looks where the loop may not turn
+_OF_THE_RUN = frozenset({"_mail", "_news", "_poller", "_backfill"})
+_LIVE = (
+    "a live feed has no bars for the worker processes of an optimization: optimize with historical=True, or with "
+    "maxcpus=1"
+)
+_NOT_READ = (
+    "the bars of a historical feed are loaded once, for all worker processes of an optimization: leave optdatas, "
+    "preload and runonce at True, without data that is resampled or replayed, or optimize with maxcpus=1"
+)
 
 
 class GuardedFeed(bt.feed.DataBase):
@@ -69,6 +79,7 @@ class GuardedFeed(bt.feed.DataBase):
 
     _poller: CandlePoller | None = None
     _backfill: Backfill | None = None
+    _is_read = False  # to its end, which only a historical feed has
 
     def __init__(self) -> None:
         self._mail: deque[Event] = deque()
@@ -110,6 +121,7 @@ class GuardedFeed(bt.feed.DataBase):
         # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
         self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
         self._poller = self._backfill = None
+        self._is_read = False
         unit, compression = self.p.timeframe, self.p.compression
         offered = getattr(self._store.exchange, "timeframes", None) or ()
         timeframe = supported_timeframe(unit, compression, offered)
@@ -174,6 +186,18 @@ class GuardedFeed(bt.feed.DataBase):
         super().stop()
         if self._poller is not None:
             self._poller.stop()
+        if self._store is not None:
+            self._store.release(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the loaded bars, for a worker process of `optstrategy`, and nothing that asks for more of them.
+
+        Raises:
+            ConfigurationException: the bars are not loaded.
+        """
+        if not self._is_read:
+            raise ConfigurationException(_NOT_READ if self.p.historical else _LIVE, component=_COMPONENT)
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_RUN}
 
     def load(self) -> bool | None:
         """Load the next bar: True; nothing now: None; the end: False.
@@ -210,6 +234,7 @@ class GuardedFeed(bt.feed.DataBase):
                 if self._backfill or isinstance(self._mail[0], Candle):
                     return True
                 if self._news.take(self._mail.popleft()):
+                    self._is_read = self.p.historical
                     return False
                 if not self._mail:
                     self._news.waiting()
@@ -263,7 +288,7 @@ class GuardedFeed(bt.feed.DataBase):
         if store is None:
             raise ConfigurationException(
                 "a GuardedFeed needs its store: make it with GuardedStore.getdata(), or pass store=…",
-                component="tradeguard_backtrader",
+                component=_COMPONENT,
             )
         return store
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ from tradeguard_backtrader.workers import ThreadWorkers, Workers
 __all__ = ["GuardedStore"]
 
 _COMPONENT = "backtrader"
+_PACKAGE = "tradeguard_backtrader"
 _CLOSE_SECONDS = 5.0  # in which an exchange closes its connections
 _logger = logging.getLogger("tradeguard.backtrader")
 
@@ -57,7 +59,7 @@ class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
             raise ConfigurationException(
                 f"there is a store for this {getattr(exchange, 'id', 'exchange')} object already, with "
                 f"{store.settings or 'no settings'}; it cannot also have {settings}",
-                component="tradeguard_backtrader",
+                component=_PACKAGE,
             )
         return store
 
@@ -140,13 +142,19 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         elif kwargs and kwargs != self._broker_settings:
             raise ConfigurationException(
                 f"this store has a broker already, with {self._broker_settings or 'no settings'}",
-                component="tradeguard_backtrader",
+                component=_PACKAGE,
             )
         broker: GuardedBroker = self._broker
         return broker
 
     def start(self, data: Any = None, broker: Any = None) -> None:
         """Note a feed or the broker of the run that begins."""
+        if self.exchange is None:
+            if data is not None or broker is not None:
+                raise ConfigurationException(
+                    "a worker process of an optimization has no exchange", component=_PACKAGE
+                )
+            return
         if not self._running:
             if isinstance(self.exchange, AwaitedExchange):
                 self.exchange.start()
@@ -181,7 +189,22 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
                 # The run is over and its results are worth more than an orderly end of its connections.
                 _logger.exception("the exchange could not be closed")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a store without an exchange: all that a worker process of `optstrategy` has use for."""
+        idle = {"exchange": None, "monitor": None, "_running": False, "is_finished": True}
+        unused = {"datas": [], "broker": None, "_broker": None, "notifs": deque(), "settings": {}}
+        return {"config": self.config, **idle, **unused}
+
     # -- for feeds and the broker -----------------------------------------------------------------------------
+
+    def release(self, data: Any) -> None:
+        """Note the end of a feed; that of the last one ends all, unless there is a broker.
+
+        Cerebro stops no store where it only loads the bars for the worker processes of an optimization.
+        """
+        self.datas = [each for each in self.datas if each is not data]
+        if not self.datas and self.broker is None:
+            self.stop()
 
     def is_ready(self) -> bool:
         """Whether bars may be delivered: positions and open orders come before the first `next()`."""
