@@ -102,11 +102,11 @@ def resampled(timeframe: int, compression: int, **options: Any) -> Callable[[bt.
 def beside(env: bt.Cerebro, feed: Any) -> None:
     env.adddata(feed)
     env.resampledata(feed, timeframe=bt.TimeFrame.Minutes, compression=30)
-    env.resampledata(feed, timeframe=bt.TimeFrame.Minutes, compression=240)
+    env.resampledata(feed, timeframe=bt.TimeFrame.Minutes, compression=10)
 
 
 def replayed(env: bt.Cerebro, feed: Any) -> None:
-    env.replaydata(feed, timeframe=bt.TimeFrame.Minutes, compression=60)
+    env.replaydata(feed, timeframe=bt.TimeFrame.Minutes, compression=10)
 
 
 WAYS = {
