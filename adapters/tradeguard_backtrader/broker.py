@@ -12,6 +12,7 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException, TradingException
 from tradeguard_backtrader.adoption import Adoption
+from tradeguard_backtrader.arguments import check_broker
 from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
@@ -67,6 +68,7 @@ class GuardedBroker(bt.BrokerBase):
                 "a GuardedBroker needs its store: make it with GuardedStore.getbroker(), or pass store=…",
                 component="tradeguard_backtrader",
             )
+        check_broker(self.p)
         self.store = self.p.store
         self._terms = TradingTerms(leverage=self.p.leverage, margin_mode=self.p.margin_mode)
         self.startingcash = self.startingvalue = 0.0

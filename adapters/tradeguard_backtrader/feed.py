@@ -10,6 +10,7 @@ from typing import Any
 import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard_backtrader.arguments import check_feed
 from tradeguard_backtrader.backfill import Backfill
 from tradeguard_backtrader.candles import Candle
 from tradeguard_backtrader.failures import unknown_symbol_error
@@ -61,6 +62,9 @@ class GuardedFeed(bt.feed.DataBase):
             have since nobody traded; it comes as soon as the candle after it shows the gap.
         websocket: listen to the exchange's stream; None does where it has one, False polls, True insists.
         qcheck: how long, in seconds, the loop waits for a candle before it turns again.
+
+    Raises:
+        ConfigurationException: a param is out of its bounds.
     """
 
     params = (
@@ -82,6 +86,7 @@ class GuardedFeed(bt.feed.DataBase):
     _is_read = False  # to its end, which only a historical feed has
 
     def __init__(self) -> None:
+        check_feed(self.p)
         self._mail: deque[Event] = deque()
 
     # -- what Cerebro asks ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
 from tradeguard.redaction import redact
+from tradeguard_backtrader.arguments import check_store
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange, is_asynchronous
 from tradeguard_backtrader.broker import GuardedBroker
 from tradeguard_backtrader.candles import Correction, Gap
@@ -48,7 +49,8 @@ class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
         super().__init__(name, bases, namespace)
         cls._stores: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
-    def __call__(cls, exchange: Any, **settings: Any) -> Any:
+    def __call__(cls, exchange: Any = None, **settings: Any) -> Any:
+        check_store(exchange, settings)
         settings = {name: value for name, value in settings.items() if value is not None}
         store = cls._stores.get(id(exchange))
         if store is None or (settings and store.is_finished and store.settings != settings):
@@ -87,7 +89,8 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         monitor: where rescues are recorded; the exchange's own unless given.
 
     Raises:
-        ConfigurationException: another store of this exchange object is in use, with other settings.
+        ConfigurationException: an argument is of the wrong kind, or another store of this exchange object is in use,
+            with other settings.
     """
 
     def __init__(

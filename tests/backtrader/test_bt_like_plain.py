@@ -106,7 +106,7 @@ def beside(env: bt.Cerebro, feed: Any) -> None:
 
 
 def replayed(env: bt.Cerebro, feed: Any) -> None:
-    env.replaydata(feed, timeframe=bt.TimeFrame.Minutes, compression=10)
+    env.replaydata(feed, timeframe=bt.TimeFrame.Minutes, compression=60)
 
 
 WAYS = {
