@@ -50,6 +50,11 @@ class FeedNews:
         """Whether nothing more will come."""
         return self._status.state is FeedState.ENDED
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether bars of what is past are still to come: the history, or what an outage has cost."""
+        return self._status.state in (FeedState.STARTING, FeedState.DELAYED)
+
     def take(self, event: Event) -> bool:
         """Act on an event that is no candle; True if it is the end.
 

@@ -209,6 +209,10 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         if not self.datas and self.broker is None:
             self.stop()
 
+    def holds_back(self, data: Any, close_ms: int) -> bool:
+        """Whether a bar of `data` has to wait, so that bars of the past come in the order of their close."""
+        return any(each.owes_before(close_ms) for each in self.datas if each is not data)
+
     def is_ready(self) -> bool:
         """Whether bars may be delivered: positions and open orders come before the first `next()`."""
         return self.broker is None or self.broker.is_ready()
