@@ -191,3 +191,14 @@ def test_a_gap_across_the_end_is_cut_there(
     assert log.stamps() == [START + timedelta(seconds=second) for second in expected]
     assert log.kinds() == (["flat"] if fill_empty else ["gap"])
     assert "from 2023-11-14 22:13:12 to 2023-11-14 22:13:14" in log.store[0][1]
+
+
+def test_candles_without_a_volume_are_no_bars_and_the_reason_is_told(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    honest = scripted.row
+    scripted.row = lambda open_ms: [*honest(open_ms)[:5], None]  # type: ignore[method-assign]
+    log = run(store_of(scripted), history=2, todate=START, historical=True, cerebro={"preload": False})
+    assert log.bars == []
+    assert log.kinds() == ["gap", "gap"]
+    assert log.store[0][1].endswith(" are without a volume, which a bar must have")
