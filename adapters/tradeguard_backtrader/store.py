@@ -76,7 +76,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
     There is one store for each exchange object; two exchanges or accounts in one Cerebro are two stores.
     `notify_store(msg, *args, **kwargs)` gets what no other notification tells: `msg` is a sentence, `kwargs`
     always has `kind`: `outage`, `stale`, `interlock`, `denied`, `gap`, `gap_filled`, `flat`, `correction`,
-    `backfill`, `account`, `order_in_doubt`, `cancel_failed`, `fee`, or the kind of a rescue (`retry`,
+    `backfill`, `account`, `order_in_doubt`, `cancel_failed`, `fee`, `ignored`, or the kind of a rescue (`retry`,
     `fallback`, `order_found`, …).
 
     Args:
@@ -194,9 +194,15 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return a store without an exchange: all that a worker process of `optstrategy` has use for."""
-        idle = {"exchange": None, "monitor": None, "_running": False, "is_finished": True}
-        unused = {"datas": [], "broker": None, "_broker": None, "notifs": deque(), "settings": {}}
-        return {"config": self.config, **idle, **unused}
+        idle = {"exchange": None, "monitor": None, "broker": None, "_broker": None, "settings": {}}
+        return {
+            "config": self.config,
+            "datas": [],
+            "notifs": deque(),
+            "_running": False,
+            "is_finished": True,
+            **idle,
+        }
 
     # -- for feeds and the broker -----------------------------------------------------------------------------
 
