@@ -194,7 +194,13 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return a store without an exchange: all that a worker process of `optstrategy` has use for."""
-        idle = {"exchange": None, "monitor": None, "broker": None, "_broker": None, "settings": {}}
+        idle: dict[str, Any] = {
+            "exchange": None,
+            "monitor": None,
+            "broker": None,
+            "_broker": None,
+            "settings": {},
+        }
         return {
             "config": self.config,
             "datas": [],
