@@ -120,6 +120,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         # Backtrader makes these at the start, but a notification may come before.
         super().start()
         self._running = False
+        self._open: list[Any] = []  # those of the datas that have not ended
 
     # -- for Cerebro ------------------------------------------------------------------------------------------
 
@@ -164,6 +165,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
             self._running = True
             self.is_finished = False
             self.datas: list[Any] = []
+            self._open = []
             self.broker: Any = None
             if self.monitor is not None:
                 self.monitor.add_listener(self._on_record)
@@ -171,6 +173,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         if data is not None:
             self._cerebro = self._env = data._env
             self.datas.append(data)
+            self._open.append(data)
         if broker is not None:
             self.broker = broker
 
@@ -204,6 +207,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         return {
             "config": self.config,
             "datas": [],
+            "_open": [],
             "notifs": deque(),
             "_running": False,
             "is_finished": True,
@@ -217,13 +221,13 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
 
         Cerebro stops no store where it only loads the bars for the worker processes of an optimization.
         """
-        self.datas = [each for each in self.datas if each is not data]
-        if not self.datas and self.broker is None:
+        self._open = [each for each in self._open if each is not data]
+        if not self._open and self.broker is None:
             self.stop()
 
     def holds_back(self, data: Any, close_ms: int) -> bool:
         """Whether a bar of `data` has to wait, so that bars of the past come in the order of their close."""
-        return any(each.owes_before(close_ms) for each in self.datas if each is not data)
+        return any(each.owes_before(close_ms) for each in self._open if each is not data)
 
     def is_ready(self) -> bool:
         """Whether bars may be delivered: positions and open orders come before the first `next()`."""
