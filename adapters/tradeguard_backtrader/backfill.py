@@ -65,6 +65,11 @@ class Backfill:
     def __len__(self) -> int:
         return len(self._stamps) - self._taken
 
+    @property
+    def next_ms(self) -> int:
+        """The stamp of the next bar, epoch milliseconds."""
+        return self._stamps[self._taken]
+
     def take(self) -> tuple[int, tuple[float, ...]]:
         """Return the next bar: its stamp in epoch milliseconds and its six values."""
         number = self._taken

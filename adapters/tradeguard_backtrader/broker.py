@@ -12,6 +12,8 @@ import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException, TradingException
 from tradeguard_backtrader.adoption import Adoption
+from tradeguard_backtrader.arguments import check_broker
+from tradeguard_backtrader.backtest_settings import BacktestSettings
 from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
@@ -34,7 +36,7 @@ from tradeguard_backtrader.trading_terms import TradingTerms
 __all__ = ["GuardedBroker"]
 
 
-class GuardedBroker(bt.BrokerBase):
+class GuardedBroker(BacktestSettings, bt.BrokerBase):
     """The account of one exchange, as Backtrader's broker.
 
     Made by `GuardedStore.getbroker()`. It takes every type of order, brackets and one-cancels-other groups, on
@@ -67,6 +69,7 @@ class GuardedBroker(bt.BrokerBase):
                 "a GuardedBroker needs its store: make it with GuardedStore.getbroker(), or pass store=…",
                 component="tradeguard_backtrader",
             )
+        check_broker(self.p)
         self.store = self.p.store
         self._terms = TradingTerms(leverage=self.p.leverage, margin_mode=self.p.margin_mode)
         self.startingcash = self.startingvalue = 0.0
@@ -85,6 +88,17 @@ class GuardedBroker(bt.BrokerBase):
         self._first_prices: dict[str, Decimal] = {}
         self.refusals: Mapping[str, str] = {}
         self._is_known = False
+
+    def __getstate__(self) -> Any:
+        """Refuse to go to a worker process of `optstrategy`, where there is no exchange.
+
+        Raises:
+            ConfigurationException: always.
+        """
+        raise ConfigurationException(
+            "a GuardedBroker trades one real account: optimize with Backtrader's own broker",
+            component="tradeguard_backtrader",
+        )
 
     # -- for Cerebro ------------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ class CandleSequence:
         self._recheck = min(recheck, page - 1)
         self._remembered = min(max(recheck, remembered), page - 1)
         self._told: OrderedDict[int, Candle] = OrderedDict()  # the last ones, by their open
+        self._without_volume: set[int] = set()  # the opens of candles that lack nothing else
         self._is_settled = False
 
     @property
@@ -157,6 +158,8 @@ class CandleSequence:
             candle = _candle(row, open_ms, close_ms)
             if candle is None:
                 malformed.add(open_ms)
+                if _lacks_volume(row):
+                    self._without_volume.add(open_ms)
             elif fresh.setdefault(open_ms, candle) != candle:
                 doubted.add(open_ms)
         self._held.update((open_ms, candle) for open_ms, candle in fresh.items() if open_ms not in doubted)
@@ -188,6 +191,7 @@ class CandleSequence:
         beyond = {open_ms for open_ms in beyond if open_ms >= self._next_ms}
         if not beyond:
             self._hole = None
+            self._without_volume.clear()
             return False
         if self._hole is None or self._next_ms > self._hole.until_ms:
             self._hole = _Hole(max(beyond))
@@ -205,10 +209,12 @@ class CandleSequence:
             if open_ms > self._next_ms:
                 yield Gap(self._next_ms, open_ms, GapReason.MISSING)
             close_ms = self._timeframe.close_ms(open_ms)
-            if candle is None:
-                yield Gap(open_ms, close_ms, GapReason.MALFORMED)
-            else:
+            if candle is not None:
                 yield self._remember(candle)
+            elif open_ms in self._without_volume:
+                yield Gap(open_ms, close_ms, GapReason.NO_VOLUME)
+            else:
+                yield Gap(open_ms, close_ms, GapReason.MALFORMED)
             self._next_ms = close_ms
 
     def _nothing_new(self, asked_ms: int, closed_by_ms: int, corrections: Sequence[Correction]) -> Batch:
@@ -240,3 +246,10 @@ def _candle(row: object, open_ms: int, close_ms: int) -> Candle | None:
     if low <= 0 or volume < 0 or low > min(opened, closed) or high < max(opened, closed):
         return None
     return Candle(open_ms, close_ms, opened, high, low, closed, volume)
+
+
+def _lacks_volume(row: object) -> bool:
+    """Whether a row is a candle but for its volume, which some exchanges do not tell of some markets."""
+    if not isinstance(row, (list, tuple)) or len(row) < 6 or row[5] is not None:
+        return False
+    return _candle((*row[:5], 0.0), 0, 0) is not None

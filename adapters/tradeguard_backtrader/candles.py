@@ -35,6 +35,7 @@ class GapReason(StrEnum):
 
     MISSING = "missing"  # the exchange has none: nobody traded, or it lost it
     MALFORMED = "malformed"  # it has one that is no candle
+    NO_VOLUME = "without a volume, which a bar must have"
 
 
 @dataclass(frozen=True, slots=True)

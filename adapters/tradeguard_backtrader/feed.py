@@ -10,6 +10,7 @@ from typing import Any
 import backtrader as bt
 
 from tradeguard.exceptions import ConfigurationException
+from tradeguard_backtrader.arguments import check_feed
 from tradeguard_backtrader.backfill import Backfill
 from tradeguard_backtrader.candles import Candle
 from tradeguard_backtrader.failures import unknown_symbol_error
@@ -19,12 +20,24 @@ from tradeguard_backtrader.lifecycle import guard_run
 from tradeguard_backtrader.live_sources import live_source
 from tradeguard_backtrader.poll_plan import PollPlan
 from tradeguard_backtrader.poller import CandlePoller
+from tradeguard_backtrader.resampling import CloseReplayer, CloseResampler, resample_closes
 from tradeguard_backtrader.stamps import FeedClone, epoch_ms, utc_datetime
 from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
 
 __all__ = ["GuardedFeed"]
 
+_COMPONENT = "tradeguard_backtrader"
 _NO_WAIT = 0.05  # seconds between two looks where the loop may not turn
+_BREATH = 0.01  # seconds between two turns of a loop that has nothing to do
+_OF_THE_RUN = frozenset({"_mail", "_news", "_poller", "_backfill"})
+_LIVE = (
+    "a live feed has no bars for the worker processes of an optimization: optimize with historical=True, or with "
+    "maxcpus=1"
+)
+_NOT_READ = (
+    "the bars of a historical feed are loaded once, for all worker processes of an optimization: leave optdatas, "
+    "preload and runonce at True, without data that is resampled or replayed, or optimize with maxcpus=1"
+)
 
 
 class GuardedFeed(bt.feed.DataBase):
@@ -50,6 +63,9 @@ class GuardedFeed(bt.feed.DataBase):
             have since nobody traded; it comes as soon as the candle after it shows the gap.
         websocket: listen to the exchange's stream; None does where it has one, False polls, True insists.
         qcheck: how long, in seconds, the loop waits for a candle before it turns again.
+
+    Raises:
+        ConfigurationException: a param is out of its bounds.
     """
 
     params = (
@@ -68,8 +84,10 @@ class GuardedFeed(bt.feed.DataBase):
 
     _poller: CandlePoller | None = None
     _backfill: Backfill | None = None
+    _is_read = False  # to its end, which only a historical feed has
 
     def __init__(self) -> None:
+        check_feed(self.p)
         self._mail: deque[Event] = deque()
 
     # -- what Cerebro asks ------------------------------------------------------------------------------------
@@ -87,7 +105,24 @@ class GuardedFeed(bt.feed.DataBase):
     def haslivedata(self) -> bool:
         """Whether a turn of the loop would bring something without waiting."""
         # What came after the end is never delivered: the loop would turn without a pause for it.
-        return not self._news.is_over and bool(self._backfill or self._mail) and self._store.is_ready()
+        if self._news.is_over or not (self._backfill or self._mail) or not self._store.is_ready():
+            return False
+        ready_ms = self._ready_ms()
+        return ready_ms is None or not self._has_turns or not self._store.holds_back(self, ready_ms)
+
+    def owes_before(self, close_ms: int) -> bool:
+        """Whether a bar that closes before `close_ms` (epoch milliseconds) may still come of what is past.
+
+        So it is while the history comes, or what an outage has cost; neither in an outage nor once all was told.
+        """
+        if not self._has_turns or self._poller is None or not self._news.is_catching_up:
+            return False
+        due_ms = self._ready_ms()
+        if due_ms is None and self._last_close_ms is not None:
+            due_ms = self._last_close_ms + self._length_ms
+        elif due_ms is None:
+            due_ms = self._first_ms
+        return due_ms is None or due_ms < close_ms
 
     def start(self) -> None:
         """Begin to poll.
@@ -102,13 +137,18 @@ class GuardedFeed(bt.feed.DataBase):
         self._start_finish()
         self._store = self._required_store()
         self._store.start(data=self)
-        self._mail.clear()
+        self._mail = deque()  # of this run: what a former one still waits for never comes here
         self._news = FeedNews(self._store, self.p.dataname, self.put_notification)
         self._live_bars = 0
         self._last_close_ms: int | None = None
-        # A feed inside a Chainer is not one of Cerebro's: there, "nothing now" would mean "the end".
-        self._must_wait = self.p.historical or not any(data is self for data in self._env.datas)
+        self._first_ms: int | None = None  # nothing closes earlier; None where that is not known
+        # A feed inside a Chainer is not one of Cerebro's: there, as in preloading, "nothing now" would mean "the end".
+        is_chained = not any(data is self for data in self._env.datas)
+        self._must_wait = is_chained or (self.p.historical and self._env._dopreload)
+        # With `oldsync`, a feed that is not the first has a turn only after a bar of the first.
+        self._has_turns = not self._must_wait and not self._env.p.oldsync
         self._poller = self._backfill = None
+        self._is_read = False
         unit, compression = self.p.timeframe, self.p.compression
         offered = getattr(self._store.exchange, "timeframes", None) or ()
         timeframe = supported_timeframe(unit, compression, offered)
@@ -123,6 +163,7 @@ class GuardedFeed(bt.feed.DataBase):
     def _poll(self, timeframe: Timeframe | None) -> None:
         store, exchange = self._store, self._store.exchange
         plan = self._plan(timeframe)
+        self._first_ms = plan.from_ms
         live = live_source(store, plan, self.p.websocket)
         self._poller = CandlePoller(
             exchange,
@@ -173,6 +214,18 @@ class GuardedFeed(bt.feed.DataBase):
         super().stop()
         if self._poller is not None:
             self._poller.stop()
+        if self._store is not None:
+            self._store.release(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the loaded bars, for a worker process of `optstrategy`, and nothing that asks for more of them.
+
+        Raises:
+            ConfigurationException: the bars are not loaded.
+        """
+        if not self._is_read:
+            raise ConfigurationException(_NOT_READ if self.p.historical else _LIVE, component=_COMPONENT)
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_RUN}
 
     def load(self) -> bool | None:
         """Load the next bar: True; nothing now: None; the end: False.
@@ -206,11 +259,13 @@ class GuardedFeed(bt.feed.DataBase):
         waited = False
         while True:
             if self.haslivedata():
-                if self._backfill or isinstance(self._mail[0], Candle):
+                if self._ready_ms() is not None:
                     return True
-                event = self._mail.popleft()
-                if self._news.take(event, is_last=not self._mail):
+                if self._news.take(self._mail.popleft()):
+                    self._is_read = self.p.historical
                     return False
+                if not self._mail:
+                    self._news.waiting()
                 waited = True  # the loop should turn, so that a change of status is notified at once
             elif waited and not self._must_wait:
                 return None
@@ -220,13 +275,28 @@ class GuardedFeed(bt.feed.DataBase):
 
     # -- one event ----------------------------------------------------------------------------------------------
 
+    def _ready_ms(self) -> int | None:
+        """Return when the bar closes that could be delivered next; None where none is at hand."""
+        if self._backfill:
+            return self._backfill.next_ms
+        first = self._mail[0] if self._mail else None
+        return first.close_ms if isinstance(first, Candle) else None
+
     def _wait(self) -> None:
-        seconds = self._qcheck
+        ready, seconds = self.haslivedata, self._qcheck
         if self._must_wait:
             seconds = max(seconds, _NO_WAIT)
-        self._store.workers.wait_for(self.haslivedata, seconds)
+        elif self._any_has_data():
+            seconds = 0.0
+        else:
+            # Cerebro wants no waiting where some of the feeds are live and some are not, and knows none with `oldsync`.
+            ready, seconds = self._any_has_data, max(seconds, min(_BREATH, self.p.qcheck))
+        self._store.workers.wait_for(ready, seconds)
         if self._poller is not None and not self._mail and self._poller.is_silent():
             self._news.broken(f"no answer for {self._store.config.patience:g} s")
+
+    def _any_has_data(self) -> bool:
+        return any(data.haslivedata() for data in self._env.datas)
 
     def _deliver(self, candle: Any) -> None:
         """Write the candle into the lines, and tell what it says about where the feed stands."""
@@ -261,7 +331,7 @@ class GuardedFeed(bt.feed.DataBase):
         if store is None:
             raise ConfigurationException(
                 "a GuardedFeed needs its store: make it with GuardedStore.getdata(), or pass store=…",
-                component="tradeguard_backtrader",
+                component=_COMPONENT,
             )
         return store
 
@@ -275,6 +345,14 @@ class GuardedFeed(bt.feed.DataBase):
         if self._last_close_ms is None:
             return timedelta()
         return utc_datetime(self._last_close_ms) - datetime.now(UTC).replace(tzinfo=None)
+
+    def resample(self, **kwargs: Any) -> None:
+        """Make longer bars of these."""
+        resample_closes(self, bt.Resampler, CloseResampler, kwargs)
+
+    def replay(self, **kwargs: Any) -> None:
+        """Make longer bars of these that grow with each one."""
+        resample_closes(self, bt.Replayer, CloseReplayer, kwargs)
 
     def clone(self, **kwargs: Any) -> Any:
         """Return a twin that Cerebro can resample beside this feed."""

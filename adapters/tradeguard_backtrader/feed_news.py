@@ -43,18 +43,20 @@ class FeedNews:
         self._notify = notify
         self._status = FeedStatus()
         self._is_stale = False
+        self._is_caught_up = False  # told, and no candle has come since
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self._status.state is FeedState.ENDED
 
-    def take(self, event: Event, *, is_last: bool) -> bool:
-        """Act on an event that is no candle; True if it is the end.
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether bars of what is past are still to come: the history, or what an outage has cost."""
+        return self._status.state in (FeedState.STARTING, FeedState.DELAYED)
 
-        Args:
-            event: of the poller.
-            is_last: whether nothing has come after it yet.
+    def take(self, event: Event) -> bool:
+        """Act on an event that is no candle; True if it is the end.
 
         Raises:
             DataFeedException: the exchange has no such symbol.
@@ -66,8 +68,7 @@ class FeedNews:
             case Answered():
                 self._enter(self._status.answered())
             case CaughtUp():
-                if is_last:
-                    self._enter(self._status.caught_up())
+                self._is_caught_up = True
             case Quiet():
                 self._stale(f"no candle since {utc_datetime(event.since_ms)}, though one was due")
             case Flat():
@@ -87,8 +88,15 @@ class FeedNews:
                 raise unknown_symbol_error(store.exchange, event)
         return self.is_over
 
+    def waiting(self) -> None:
+        """Nothing has come after what was taken: it is all that there is."""
+        if self._is_caught_up:
+            self._is_caught_up = False
+            self._enter(self._status.caught_up())
+
     def fresh(self) -> None:
         """A candle comes from the exchange."""
+        self._is_caught_up = False
         if self._is_stale:
             self._is_stale = False
             self._store.notify_stale(self._symbol, "candles come again", is_stale=False)
@@ -107,6 +115,7 @@ class FeedNews:
 
     def broken(self, text: str, error: BaseException | None = None) -> None:
         """The exchange gave no good answer."""
+        self._is_caught_up = False
         entered = self._status.failed()
         if isinstance(error, StaleAnswerError):
             self._stale(text)

@@ -59,7 +59,7 @@ class CandlePoller:
     ) -> None:
         self.live_from_ms: int | None = None
         self._rest = RestSource(exchange, load_markets, plan, config, time)
-        self._teller = Teller(plan, post)
+        self._teller = Teller(plan, self._tell)
         self._plan = plan
         self._config = config
         self._time = time
@@ -79,7 +79,7 @@ class CandlePoller:
         self._distrusted_at = -math.inf  # when REST had something that the stream should have told
 
     def stop(self) -> None:
-        """Ask for nothing more, and listen no more."""
+        """Ask for nothing more, listen no more, and tell nothing of what is still under way."""
         self._stopped = True
         if self._live is not None:
             self._live.stop()
@@ -265,6 +265,10 @@ class CandlePoller:
         return pause
 
     def _stop_with(self, event: Event) -> float | None:
+        self._tell(event)
         self.stop()
-        self._post(event)
         return None
+
+    def _tell(self, event: Event) -> None:
+        if not self._stopped:
+            self._post(event)

@@ -9,6 +9,8 @@ from typing import Any
 
 import backtrader as bt
 
+from tradeguard_backtrader.resampling import CloseReplayer, CloseResampler, resample_closes
+
 __all__ = ["FeedClone", "epoch_ms", "utc_datetime"]
 
 _EPOCH = datetime(1970, 1, 1)
@@ -29,9 +31,21 @@ def epoch_ms(number: float) -> int | None:
 
 
 class FeedClone(bt.feed.DataClone):
-    """A clone whose resampler reads the clock of the feed that was cloned."""
+    """A clone whose resampler reads the clock of the feed that was cloned, and takes its stamps for closes."""
 
     def _timeoffset(self) -> timedelta:
         data: Any = self.data
         offset: timedelta = data._timeoffset()
         return offset
+
+    def resample(self, **kwargs: Any) -> None:
+        """Make longer bars of these."""
+        resample_closes(self, bt.Resampler, CloseResampler, kwargs)
+
+    def replay(self, **kwargs: Any) -> None:
+        """Make longer bars of these that grow with each one."""
+        resample_closes(self, bt.Replayer, CloseReplayer, kwargs)
+
+    def clone(self, **kwargs: Any) -> Any:
+        """Return a twin that Cerebro can resample beside this one."""
+        return FeedClone(dataname=self, **kwargs)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from tradeguard.error_monitor import ErrorMonitor
 from tradeguard.exceptions import ConfigurationException
 from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
 from tradeguard.redaction import redact
+from tradeguard_backtrader.arguments import check_store
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange, is_asynchronous
 from tradeguard_backtrader.broker import GuardedBroker
 from tradeguard_backtrader.candles import Correction, Gap
@@ -31,6 +33,7 @@ from tradeguard_backtrader.workers import ThreadWorkers, Workers
 __all__ = ["GuardedStore"]
 
 _COMPONENT = "backtrader"
+_PACKAGE = "tradeguard_backtrader"
 _CLOSE_SECONDS = 5.0  # in which an exchange closes its connections
 _logger = logging.getLogger("tradeguard.backtrader")
 
@@ -46,7 +49,8 @@ class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
         super().__init__(name, bases, namespace)
         cls._stores: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
-    def __call__(cls, exchange: Any, **settings: Any) -> Any:
+    def __call__(cls, exchange: Any = None, **settings: Any) -> Any:
+        check_store(exchange, settings)
         settings = {name: value for name, value in settings.items() if value is not None}
         store = cls._stores.get(id(exchange))
         if store is None or (settings and store.is_finished and store.settings != settings):
@@ -57,7 +61,7 @@ class _OnePerExchange(type(bt.Store)):  # type: ignore[misc]
             raise ConfigurationException(
                 f"there is a store for this {getattr(exchange, 'id', 'exchange')} object already, with "
                 f"{store.settings or 'no settings'}; it cannot also have {settings}",
-                component="tradeguard_backtrader",
+                component=_PACKAGE,
             )
         return store
 
@@ -72,7 +76,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
     There is one store for each exchange object; two exchanges or accounts in one Cerebro are two stores.
     `notify_store(msg, *args, **kwargs)` gets what no other notification tells: `msg` is a sentence, `kwargs`
     always has `kind`: `outage`, `stale`, `interlock`, `denied`, `gap`, `gap_filled`, `flat`, `correction`,
-    `backfill`, `account`, `order_in_doubt`, `cancel_failed`, `fee`, or the kind of a rescue (`retry`,
+    `backfill`, `account`, `order_in_doubt`, `cancel_failed`, `fee`, `ignored`, or the kind of a rescue (`retry`,
     `fallback`, `order_found`, …).
 
     Args:
@@ -85,7 +89,8 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         monitor: where rescues are recorded; the exchange's own unless given.
 
     Raises:
-        ConfigurationException: another store of this exchange object is in use, with other settings.
+        ConfigurationException: an argument is of the wrong kind, or another store of this exchange object is in use,
+            with other settings.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         # Backtrader makes these at the start, but a notification may come before.
         super().start()
         self._running = False
+        self._open: list[Any] = []  # those of the datas that have not ended
 
     # -- for Cerebro ------------------------------------------------------------------------------------------
 
@@ -140,19 +146,26 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         elif kwargs and kwargs != self._broker_settings:
             raise ConfigurationException(
                 f"this store has a broker already, with {self._broker_settings or 'no settings'}",
-                component="tradeguard_backtrader",
+                component=_PACKAGE,
             )
         broker: GuardedBroker = self._broker
         return broker
 
     def start(self, data: Any = None, broker: Any = None) -> None:
         """Note a feed or the broker of the run that begins."""
+        if self.exchange is None:
+            if data is not None or broker is not None:
+                raise ConfigurationException(
+                    "a worker process of an optimization has no exchange", component=_PACKAGE
+                )
+            return
         if not self._running:
             if isinstance(self.exchange, AwaitedExchange):
                 self.exchange.start()
             self._running = True
             self.is_finished = False
             self.datas: list[Any] = []
+            self._open = []
             self.broker: Any = None
             if self.monitor is not None:
                 self.monitor.add_listener(self._on_record)
@@ -160,6 +173,7 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
         if data is not None:
             self._cerebro = self._env = data._env
             self.datas.append(data)
+            self._open.append(data)
         if broker is not None:
             self.broker = broker
 
@@ -181,7 +195,39 @@ class GuardedStore(bt.Store, metaclass=_OnePerExchange):
                 # The run is over and its results are worth more than an orderly end of its connections.
                 _logger.exception("the exchange could not be closed")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a store without an exchange: all that a worker process of `optstrategy` has use for."""
+        idle: dict[str, Any] = {
+            "exchange": None,
+            "monitor": None,
+            "broker": None,
+            "_broker": None,
+            "settings": {},
+        }
+        return {
+            "config": self.config,
+            "datas": [],
+            "_open": [],
+            "notifs": deque(),
+            "_running": False,
+            "is_finished": True,
+            **idle,
+        }
+
     # -- for feeds and the broker -----------------------------------------------------------------------------
+
+    def release(self, data: Any) -> None:
+        """Note the end of a feed; that of the last one ends all, unless there is a broker.
+
+        Cerebro stops no store where it only loads the bars for the worker processes of an optimization.
+        """
+        self._open = [each for each in self._open if each is not data]
+        if not self._open and self.broker is None:
+            self.stop()
+
+    def holds_back(self, data: Any, close_ms: int) -> bool:
+        """Whether a bar of `data` has to wait, so that bars of the past come in the order of their close."""
+        return any(each.owes_before(close_ms) for each in self._open if each is not data)
 
     def is_ready(self) -> bool:
         """Whether bars may be delivered: positions and open orders come before the first `next()`."""

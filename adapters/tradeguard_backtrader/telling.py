@@ -49,8 +49,9 @@ class Teller:
     def found(self, batch: Batch) -> None:
         """Something came, which may be nothing."""
         for item in batch.items:
-            if self.to_ms is None or _end_ms(item) <= self.to_ms:
-                self._tell(item)
+            wanted = self._until_end(item)
+            if wanted is not None:
+                self._tell(wanted)
         for correction in batch.corrections:
             self._post(correction)
 
@@ -69,6 +70,18 @@ class Teller:
             self._post(Filled(len(self._missed), self._missed[0].open_ms, self._missed[-1].close_ms))
         self._missed = None
         self._post(CaughtUp())
+
+    def _until_end(self, item: Candle | Gap) -> Candle | Gap | None:
+        """Return what of an item is wanted: nothing that closes after `to_ms`, and of a gap what is before it."""
+        if self.to_ms is None:
+            return item
+        if isinstance(item, Candle):
+            return item if item.close_ms <= self.to_ms else None
+        if item.to_ms <= self.to_ms:
+            return item
+        timeframe = self._plan.timeframe
+        until_ms = self.to_ms + 1 if timeframe is None else timeframe.last_close_ms(item.from_ms, self.to_ms)
+        return Gap(item.from_ms, until_ms, item.reason) if until_ms > item.from_ms else None
 
     def _tell(self, item: Candle | Gap) -> None:
         self._told_caught_up = self._told_quiet = False
@@ -101,7 +114,3 @@ class Teller:
             close_ms = plan.timeframe.close_ms(open_ms)
             yield Candle(open_ms, close_ms, price, price, price, price, 0.0)
             open_ms = close_ms
-
-
-def _end_ms(item: Candle | Gap) -> int:
-    return item.close_ms if isinstance(item, Candle) else item.to_ms

@@ -65,6 +65,15 @@ class Timeframe:
         closed = opened.replace(year=opened.year + years, month=month + 1)
         return int(closed.timestamp() * 1000)
 
+    def last_close_ms(self, open_ms: int, until_ms: int) -> int:
+        """Return the last close until `until_ms` of candles from `open_ms` on; `open_ms` where there is none."""
+        if not self.months:
+            return open_ms + max(until_ms - open_ms, 0) // self.duration_ms * self.duration_ms
+        last_ms = open_ms
+        while (close_ms := self.close_ms(last_ms)) <= until_ms:
+            last_ms = close_ms
+        return last_ms
+
 
 def supported_timeframe(unit: int, compression: int, names: Iterable[str]) -> Timeframe | None:
     """Return the exchange's timeframe for Backtrader's `unit` and `compression`.

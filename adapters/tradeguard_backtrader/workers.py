@@ -8,6 +8,7 @@ defect, which is carried to the loop's thread and ends the run.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from tradeguard.clock import Clock
 __all__ = ["InlineWorkers", "Step", "ThreadWorkers", "Worker", "Workers"]
 
 Step = Callable[[], "float | None"]
+
+_logger = logging.getLogger("tradeguard.backtrader")
 
 
 class Worker(Protocol):
@@ -77,12 +80,19 @@ class ThreadWorkers:
         return ready()
 
     def stop(self, seconds: float) -> bool:
-        """Retire all threads; one that hangs in a call is left to end by itself."""
+        """Retire all threads; one that hangs in a call is left to end by itself.
+
+        What nobody has waited for is logged: a run never ends by a defect of the one before.
+        """
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.retire()
         with self._changed:
-            return self._changed.wait_for(lambda: all(worker.done for worker in workers), timeout=seconds)
+            ended = self._changed.wait_for(lambda: all(worker.done for worker in workers), timeout=seconds)
+            defect, self._defect = self._defect, None
+        if defect is not None:
+            _logger.error("a background step failed as the run ended", exc_info=defect)
+        return ended
 
     def _step_done(self, defect: BaseException | None) -> None:
         with self._changed:
@@ -96,7 +106,7 @@ class _ThreadWorker:
         self._step = step
         self._report = report
         self._woken = threading.Event()
-        self._retired = False
+        self._retired = threading.Event()
         self.done = False
         self.thread = threading.Thread(target=self._run, name=f"tradeguard-{name}", daemon=True)
 
@@ -104,20 +114,23 @@ class _ThreadWorker:
         self._woken.set()
 
     def retire(self) -> None:
-        self._retired = True
+        self._retired.set()
         self._woken.set()
 
     def _run(self) -> None:
         defect: BaseException | None = None
-        while defect is None and not self._retired:
+        while defect is None and not self._retired.is_set():
             self._woken.clear()
             pause: float | None = None
             try:
                 pause = self._step()
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that runs the loop
                 defect = error
+            if defect is not None and self._retired.is_set():
+                _logger.error("%s failed after its run", self.thread.name, exc_info=defect)
+                break
             self._report(defect)
-            if defect is None and not self._retired:
+            if defect is None and not self._retired.is_set():
                 self._woken.wait(pause)
         self.done = True
         self._report(None)

@@ -96,7 +96,7 @@ def test_without_refetches_a_hole_is_a_gap_at_once() -> None:
     "values",
     [
         [None, 1.0, 1.0, 1.0, 1.0],
-        [1.0, 1.0, 1.0, 1.0, None],
+        [1.0, None, 1.0, 1.0, None],
         [1.0, math.nan, 1.0, 1.0, 1.0],
         [1.0, math.inf, 1.0, 1.0, 1.0],
         [1.0, 1.0, 0.0, 1.0, 1.0],
@@ -117,6 +117,15 @@ def test_a_malformed_candle_is_asked_for_again_and_then_a_gap(values: list[Any])
     second = candles.accept([broken, row(2)], FAR)
     assert opens(second.items) == [2]
     assert gaps(second.items) == [(1, 2, "malformed")]
+
+
+def test_a_candle_that_lacks_its_volume_alone_is_a_gap_that_says_so() -> None:
+    candles = sequence(refetches=1)
+    broken = [START + 60_000, 1.0, 1.0, 1.0, 1.0, None]
+    candles.accept([row(0), broken, row(2)], FAR)
+    second = candles.accept([broken, row(2)], FAR)
+    assert opens(second.items) == [2]
+    assert gaps(second.items) == [(1, 2, "without a volume, which a bar must have")]
 
 
 def test_a_malformed_candle_that_is_mended_is_told_as_it_is_now() -> None:

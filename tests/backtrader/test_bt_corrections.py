@@ -9,9 +9,9 @@ from typing import Any
 import backtrader as bt
 import pytest
 from bt_exchange import ScriptedExchange
-from bt_runs import EventClock, run
+from bt_runs import MINUTE, EventClock, run
 
-from tradeguard_backtrader import GuardedStore
+from tradeguard_backtrader import GuardedStore, InlineWorkers, StoreConfig
 
 Stores = Callable[..., GuardedStore]
 START = datetime(2023, 11, 14, 22, 13, 20)
@@ -156,3 +156,49 @@ def test_filled_bars_add_up_in_a_longer_bar(scripted: ScriptedExchange, store_of
     cerebro.addstrategy(Watch)
     cerebro.run()
     assert volumes == [10.0, 10.0, 0.0, 10.0, 10.0]
+
+
+def test_live_is_told_though_a_correction_is_behind_it(revising: Revising, clock: EventClock) -> None:
+    """The correction comes while the strategy thinks about a bar of its history."""
+    revising.step_ms = 60_000
+    workers = InlineWorkers(clock)
+    store = GuardedStore(revising, clock=clock, workers=workers, config=StoreConfig(max_poll_pause=0.2))
+
+    def think(_: Any) -> None:
+        revising.revised[START_MS // 60_000 * 60_000 - 60_000] = 7.5
+        workers.wait_for(lambda: False, 1.0)
+
+    log = run(store, history=3, bars=1, script={2: think}, **MINUTE)
+    assert log.kinds() == ["correction"]
+    assert log.told[:6] == ["DELAYED", "bar 1", "bar 2", "bar 3", "LIVE", "bar 4"]
+
+
+@pytest.mark.parametrize("historical", [True, False])
+@pytest.mark.parametrize("fill_empty", [True, False])
+def test_a_gap_across_the_end_is_cut_there(
+    scripted: ScriptedExchange, store_of: Stores, fill_empty: bool, historical: bool
+) -> None:
+    scripted.skipped = {START_MS + 1000 * second for second in (-8, -7, -6, -5)}
+    log = run(
+        store_of(scripted),
+        fromdate=START - timedelta(seconds=10),
+        todate=START - timedelta(seconds=6),
+        fill_empty=fill_empty,
+        historical=historical,
+        cerebro={"preload": False},
+    )
+    expected = [-10, -9, -8, -7, -6] if fill_empty else [-10, -9, -8]
+    assert log.stamps() == [START + timedelta(seconds=second) for second in expected]
+    assert log.kinds() == (["flat"] if fill_empty else ["gap"])
+    assert "from 2023-11-14 22:13:12 to 2023-11-14 22:13:14" in log.store[0][1]
+
+
+def test_candles_without_a_volume_are_no_bars_and_the_reason_is_told(
+    scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    honest = scripted.row
+    scripted.row = lambda open_ms: [*honest(open_ms)[:5], None]  # type: ignore[method-assign]
+    log = run(store_of(scripted), history=2, todate=START, historical=True, cerebro={"preload": False})
+    assert log.bars == []
+    assert log.kinds() == ["gap", "gap"]
+    assert log.store[0][1].endswith(" are without a volume, which a bar must have")

@@ -1,4 +1,8 @@
-"""Whatever Backtrader does with a feed, it does with ours what it does with a plain one of the same bars."""
+"""Whatever Backtrader does with a feed, it does with ours what it does with a plain one of the same bars.
+
+Days and longer bars are the exception, and tested beside this: Backtrader counts the last candle of a day, which closes
+at midnight, to the next one.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +102,7 @@ def resampled(timeframe: int, compression: int, **options: Any) -> Callable[[bt.
 def beside(env: bt.Cerebro, feed: Any) -> None:
     env.adddata(feed)
     env.resampledata(feed, timeframe=bt.TimeFrame.Minutes, compression=30)
-    env.resampledata(feed, timeframe=bt.TimeFrame.Days)
+    env.resampledata(feed, timeframe=bt.TimeFrame.Minutes, compression=10)
 
 
 def replayed(env: bt.Cerebro, feed: Any) -> None:

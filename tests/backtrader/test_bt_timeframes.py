@@ -68,3 +68,13 @@ def test_short_candles_begin_at_multiples_of_their_length_and_long_ones_anywhere
     minute, day = Timeframe("1m", 60_000), Timeframe("1d", 86_400_000)
     assert (minute.first_open_ms(60_001), minute.may_open_at(90_000)) == (120_000, False)
     assert (day.first_open_ms(60_001), day.may_open_at(90_000)) == (60_001, True)
+
+
+def test_the_last_close_until_a_time_is_that_of_a_whole_candle() -> None:
+    minute, month = Timeframe("1m", 60_000), Timeframe("1M", 28 * 86_400_000, 1)
+    assert minute.last_close_ms(60_000, 239_999) == 180_000
+    assert minute.last_close_ms(60_000, 240_000) == 240_000
+    assert minute.last_close_ms(60_000, 0) == 60_000
+    january, march = (int(datetime(2024, number, 1, tzinfo=UTC).timestamp() * 1000) for number in (1, 3))
+    assert month.last_close_ms(january, march) == march
+    assert month.last_close_ms(january, january) == january
