@@ -83,4 +83,6 @@ def test_another_account_is_not_halted(server: SimulatedExchange, guarded: Any) 
     server.add_account("second", {"BTC": 10})
     guarded().interlock.halt("lunch")
     other = guarded(config={name: server.ccxt_config("second")[name] for name in ("apiKey", "secret")})
-    other.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    placed = other.create_order("ETH/BTC", "limit", "buy", 1, 0.03)
+    assert [order.order_id for order in server.orders("second")] == [placed["id"]]
+    assert other.interlock.status().state is InterlockState.NORMAL

@@ -355,6 +355,7 @@ async def test_orders_of_all_symbols_are_made_up_for_where_they_are_known(
     told: list[Any] = []
     while missed["id"] not in [order["id"] for order in told]:
         told += await moved(server, exchange.watch_orders())
+    assert [order["id"] for order in told].count(missed["id"]) == 1
 
 
 async def test_orders_of_all_symbols_are_read_where_we_placed_them_ourselves(

@@ -130,6 +130,7 @@ async def test_an_order_of_no_more_use_expires(exchange: SimulatedExchange, pro:
     await watched(exchange, pro)
     await pro.create_order(SYMBOL, "limit", "buy", 1, 0.04, {"timeInForce": "IOC"})
     await until(lambda: pro.orders and pro.orders[-1]["status"] == "expired")
+    assert pro.orders[-1]["filled"] == 0
 
 
 async def test_orders_of_one_account_are_not_told_to_another(
