@@ -9,6 +9,7 @@ from typing import Any
 
 import backtrader as bt
 
+from tradeguard.clock import SYSTEM_CLOCK
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader.arguments import check_feed
 from tradeguard_backtrader.backfill import Backfill
@@ -239,6 +240,13 @@ class GuardedFeed(bt.feed.DataBase):
                 return coming
         loaded: bool | None = super().load()
         return loaded
+
+    def do_qcheck(self, onoff: bool, qlapse: float) -> None:
+        """Learn how long to wait in this turn of the loop.
+
+        Cerebro takes off what the turn has taken by the machine's clock; by one of the store's own it took nothing.
+        """
+        super().do_qcheck(onoff, qlapse if self._store.clock is SYSTEM_CLOCK else 0.0)
 
     def _load(self) -> bool | None:
         coming = self._await_candle()
