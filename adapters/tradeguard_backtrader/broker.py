@@ -15,7 +15,7 @@ from tradeguard_backtrader.adoption import Adoption
 from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
-from tradeguard_backtrader.fills import FillBook, exact
+from tradeguard_backtrader.fills import FillBook
 from tradeguard_backtrader.held_book import HeldBook
 from tradeguard_backtrader.held_orders import Stage
 from tradeguard_backtrader.held_store import HeldStore, NoHeldStore, held_store_of
@@ -26,7 +26,7 @@ from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.order_intake import OrderIntake
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import OrderRequest, dust_of, symbol_of
-from tradeguard_backtrader.prices import PriceWatch
+from tradeguard_backtrader.prices import PriceWatch, is_of
 from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
 from tradeguard_backtrader.trading_terms import TradingTerms
@@ -82,6 +82,7 @@ class GuardedBroker(bt.BrokerBase):
         self._executions = Executions(
             self._orders, self._markets, self.p.use_positions, self.store.exchange_ms
         )
+        self._prices = PriceWatch(())
         self._first_prices: dict[str, Decimal] = {}
         self.refusals: Mapping[str, str] = {}
         self._is_known = False
@@ -104,12 +105,11 @@ class GuardedBroker(bt.BrokerBase):
         super().start()
         self._reset()
         self.store.start(broker=self)
-        symbols = list(dict.fromkeys(symbol_of(data) for data in self._cerebro.datas))
+        self._prices = prices = PriceWatch(data for data in self._cerebro.datas if is_of(self.store, data))
         book = HeldBook()
-        shelf = self._restored(book, symbols)
+        shelf = self._restored(book, prices.symbols)
         claims = [order for order in book if order.stage is Stage.SENT]
-        self._desks = desks = Desks(self.store, symbols, self._inbox.append, claims, self._terms)
-        prices = PriceWatch(self._cerebro.datas)
+        self._desks = desks = Desks(self.store, prices.symbols, self._inbox.append, claims, self._terms)
         self._holding = HoldingDesk(self, book, self._orders, self._life, desks, shelf, prices)
         self._settlement = Settlement(self, self._orders, self._life, self._executions, desks, self._holding)
         self._intake = OrderIntake(self, self._orders, self._life, desks, self._holding, self._keep)
@@ -198,7 +198,10 @@ class GuardedBroker(bt.BrokerBase):
         plimit = options.pop("plimit", None)
         order = make(owner=owner, data=data, size=size, price=price, pricelimit=plimit, **known)
         order.addinfo(**options)
-        if self._is_known and self._desks is not None:
+        if not is_of(self.store, data):
+            reason = f"{symbol_of(data)} is here a data of another store, whose broker trades it"
+            self._life.rejected(order, self, reason)
+        elif self._is_known and self._desks is not None:
             self._intake.take(order, params)
         else:
             reason = "it is not known what the account holds: it could not be read"
@@ -224,12 +227,12 @@ class GuardedBroker(bt.BrokerBase):
                     self._markets.update(event.markets)
                     self.refusals = event.refusals
                     self._first_prices = dict(event.prices)
-                    self._executions.refresh(event.snapshot, self._prices())
+                    self._executions.refresh(event.snapshot, self._closes())
                     self._adoption.take(event, self.p.adopt_orders)
                 case Unfit():
                     raise event.error
                 case BalanceSeen():
-                    self._executions.refresh(event.snapshot, self._prices())
+                    self._executions.refresh(event.snapshot, self._closes())
                 case _:
                     self._settlement.take(event)
 
@@ -247,7 +250,7 @@ class GuardedBroker(bt.BrokerBase):
 
     def get_cash(self) -> float:
         """Return what can be spent or bound as margin, in `currency`: what neither orders nor positions bind."""
-        return self._executions.cash(self._currency(), self._prices())
+        return self._executions.cash(self._currency(), self._closes())
 
     def get_value(self, datas: Any = None) -> float:
         """Return what the account is worth, in `currency`, or what the positions in `datas` are.
@@ -255,7 +258,7 @@ class GuardedBroker(bt.BrokerBase):
         The worth of a swap is the profit that is not realised; asked for by its data, it is its margin, as in
         Backtrader's own broker.
         """
-        prices = self._prices()
+        prices = self._closes()
         if datas is None:
             return self._executions.value(self._currency(), prices)
         symbols = [(data, symbol_of(data)) for data in datas]
@@ -273,7 +276,8 @@ class GuardedBroker(bt.BrokerBase):
 
     def getposition(self, data: Any, clone: bool = True) -> Any:
         """Return the position in `data`'s symbol."""
-        position = self._executions.position(symbol_of(data))
+        is_ours = is_of(self.store, data)
+        position = self._executions.position(symbol_of(data)) if is_ours else bt.Position()
         return position.clone() if clone else position
 
     def getcommissioninfo(self, data: Any) -> Any:
@@ -288,14 +292,10 @@ class GuardedBroker(bt.BrokerBase):
         taken_at = self._executions.taken_at
         return None if taken_at is None else self.store.clock.monotonic() - taken_at
 
-    def _prices(self) -> dict[str, Decimal]:
-        """Return the last price of every market among the datas."""
-        prices = dict(self._first_prices)
-        for data in self._cerebro.datas:
-            symbol = symbol_of(data)
-            if len(data) and symbol in self._first_prices:
-                prices[symbol] = exact(data.close[0])
-        return prices
+    def _closes(self) -> dict[str, Decimal]:
+        """Return the last price of every market that can be traded."""
+        closes = self._prices.closes()
+        return {symbol: closes.get(symbol, first) for symbol, first in self._first_prices.items()}
 
     def _currency(self) -> str:
         if self.p.currency is not None:
