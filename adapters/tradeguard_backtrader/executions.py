@@ -104,7 +104,7 @@ class Executions:
 
     def apply(self, live: LiveOrder, fill: Fill) -> None:
         """Execute `fill` on its order, in the position and in the strategy's trade."""
-        order = live.order
+        order, scheme = live.order, live.order.comminfo
         sign = 1 if order.isbuy() else -1
         # A fee in base currency never reaches the account: the position is smaller by it.
         delta = sign * fill.amount - fill.fee_base
@@ -124,10 +124,10 @@ class Executions:
             float(sign * fill.amount),
             price,
             parts.closed,
-            abs(parts.closed) * average,
+            scheme.getoperationcost(parts.closed, average),
             comm * closed_share,
             parts.opened,
-            abs(parts.opened) * price,
+            scheme.getoperationcost(parts.opened, price),
             comm * (1 - closed_share),
             0.0,
             -parts.closed * (price - average),

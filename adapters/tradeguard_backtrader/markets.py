@@ -13,8 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-import backtrader as bt
-
+from tradeguard_backtrader.commissions import coin_scheme, swap_scheme
 from tradeguard_backtrader.fills import ZERO, Fill, exact
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.snapshot import Ledger
@@ -141,8 +140,8 @@ class SpotMarket:
         return ZERO
 
     def scheme(self, ledger: Ledger, usual: Any) -> Any:
-        """Return that of shares."""
-        return usual
+        """Return that of shares, in fractions."""
+        return coin_scheme(usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +195,7 @@ class SwapMarket:
 
     def scheme(self, ledger: Ledger, usual: Any) -> Any:
         """Return that of a future whose margin is its price through the leverage; sizes are in base currency."""
-        return bt.CommissionInfo(
-            commission=self.taker,
-            commtype=bt.CommInfoBase.COMM_PERC,
-            stocklike=False,
-            automargin=float(1 / self.position(ledger).leverage),
-        )
+        return swap_scheme(self.taker, float(self.position(ledger).leverage))
 
 
 def market_of(exchange: Any, symbol: str) -> Market:

@@ -115,6 +115,28 @@ def test_backtrader_counts_profit_value_and_margin_as_the_exchange_does(
     assert scheme.getvalue(position, price) == pytest.approx(float(market.position(kept).margin(D(price))))
     assert scheme.getcommission(2.0, 100.0) == pytest.approx(0.1)
     assert scheme.getsize(100.0, 1000.0) == 40
+    assert scheme.getsize(100.0, 10.0) == 0.4
+
+
+def test_cash_buys_fractions_of_a_coin() -> None:
+    usual = bt.CommInfoBase(percabs=True)
+    scheme = SPOT.scheme(ledger(), usual)
+    assert scheme.stocklike
+    assert (scheme.getsize(40_000.0, 5000.0), usual.getsize(40_000.0, 5000.0)) == (0.125, 0)
+    assert scheme.getvaluesize(-2, 100.0) == usual.getvaluesize(-2, 100.0)
+
+
+def test_commission_in_per_cent_stays_what_it_is() -> None:
+    usual = bt.CommInfoBase(commission=0.1)
+    assert SPOT.scheme(ledger(), usual).getcommission(2, 100.0) == usual.getcommission(2, 100.0) == 0.2
+
+
+def test_a_scheme_of_the_users_own_is_theirs() -> None:
+    class Own(bt.CommInfoBase):  # type: ignore[misc]
+        pass
+
+    usual = Own()
+    assert SPOT.scheme(ledger(), usual) is usual
 
 
 def test_orders_and_trades_are_read_in_base_currency() -> None:

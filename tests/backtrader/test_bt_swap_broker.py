@@ -408,3 +408,11 @@ def test_a_commission_scheme_of_your_own_wins(trade: Trade, exchange: SwapExchan
 
     trade({4: look})
     assert seen == [False, 7.0]
+
+
+def test_an_executed_order_is_worth_its_margin(trade: Trade, exchange: SwapExchange) -> None:
+    """As Backtrader's own broker tells it: the value of four at 100 is their margin, at a leverage of 4."""
+    exchange.leverage = 4.0
+    log = trade({4: lambda strategy: strategy.sell(size=4), 8: lambda strategy: strategy.buy(size=1)})
+    values = [clone.executed.value for clone in log.clones if clone.status == bt.Order.Completed]
+    assert values == [100.0, 25.0]
