@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
@@ -42,6 +43,10 @@ class GuardedBroker(bt.BrokerBase):
     here, and kept over a restart. What the exchange would refuse for its size is Rejected before any request.
     Orders, cancels, fills and balances travel in the background; `next()` takes in what came and notifies it.
 
+    Attributes:
+        startingcash: cash as the run began; 0.0 until it is known what the account holds.
+        startingvalue: value as the run began; not a number until then.
+
     Params:
         store: the `GuardedStore`; `getbroker` sets it.
         use_positions: whether what the account holds already, coins or swaps, are positions; False counts from zero.
@@ -69,7 +74,6 @@ class GuardedBroker(bt.BrokerBase):
             )
         self.store = self.p.store
         self._terms = TradingTerms(leverage=self.p.leverage, margin_mode=self.p.margin_mode)
-        self.startingcash = self.startingvalue = 0.0
         self._cerebro: Any = None
         self._desks: Desks | None = None
         self._reset()
@@ -86,6 +90,7 @@ class GuardedBroker(bt.BrokerBase):
         self._first_prices: dict[str, Decimal] = {}
         self.refusals: Mapping[str, str] = {}
         self._is_known = False
+        self.startingcash, self.startingvalue = 0.0, math.nan
 
     # -- for Cerebro ------------------------------------------------------------------------------------------
 
@@ -101,7 +106,10 @@ class GuardedBroker(bt.BrokerBase):
         guard_run(env)
 
     def start(self) -> None:
-        """Learn what the account holds; waits for it at most `start_patience`."""
+        """Learn what the account holds; waits for it until the exchange answers, or refuses to, or the run is stopped.
+
+        Only then do analyzers ask what the account is worth as the run begins.
+        """
         super().start()
         self._reset()
         self.store.start(broker=self)
@@ -114,9 +122,9 @@ class GuardedBroker(bt.BrokerBase):
         self._settlement = Settlement(self, self._orders, self._life, self._executions, desks, self._holding)
         self._intake = OrderIntake(self, self._orders, self._life, desks, self._holding, self._keep)
         self._adoption = Adoption(self, book, self._life, desks, self._holding, prices, self._keep)
-        self.store.workers.wait_for(self.is_ready, self.store.config.start_patience)
+        while not self.is_ready() and not self._cerebro._event_stop:
+            self.store.workers.wait_for(self.is_ready, _START_LOOK)
         self._take_in()
-        self.startingcash, self.startingvalue = self.get_cash(), self.get_value()
 
     def stop(self) -> None:
         """Wait, at most `stop_patience`, until orders and cancels on their way have arrived."""
@@ -223,18 +231,22 @@ class GuardedBroker(bt.BrokerBase):
             event = self._inbox.popleft()
             match event:
                 case Adopted():
-                    self._is_known = True
-                    self._markets.update(event.markets)
-                    self.refusals = event.refusals
-                    self._first_prices = dict(event.prices)
-                    self._executions.refresh(event.snapshot, self._closes())
-                    self._adoption.take(event, self.p.adopt_orders)
+                    self._learn(event)
                 case Unfit():
                     raise event.error
                 case BalanceSeen():
                     self._executions.refresh(event.snapshot, self._closes())
                 case _:
                     self._settlement.take(event)
+
+    def _learn(self, event: Adopted) -> None:
+        self._markets.update(event.markets)
+        self.refusals = event.refusals
+        self._first_prices = dict(event.prices)
+        self._executions.refresh(event.snapshot, self._closes())
+        self._is_known = True
+        self.startingcash, self.startingvalue = self.get_cash(), self.get_value()
+        self._adoption.take(event, self.p.adopt_orders)
 
     def _restored(self, book: HeldBook, symbols: list[str]) -> HeldStore:
         """Take what a former process held into the book, and return where the book is kept."""
@@ -249,15 +261,20 @@ class GuardedBroker(bt.BrokerBase):
     # -- cash, value and positions ------------------------------------------------------------------------------
 
     def get_cash(self) -> float:
-        """Return what can be spent or bound as margin, in `currency`: what neither orders nor positions bind."""
+        """Return what can be spent or bound as margin, in `currency`: what neither orders nor positions bind.
+
+        As long as it is not known what the account holds, that is nothing.
+        """
         return self._executions.cash(self._currency(), self._closes())
 
     def get_value(self, datas: Any = None) -> float:
         """Return what the account is worth, in `currency`, or what the positions in `datas` are.
 
         The worth of a swap is the profit that is not realised; asked for by its data, it is its margin, as in
-        Backtrader's own broker.
+        Backtrader's own broker. As long as it is not known what the account holds, its worth is not a number.
         """
+        if not self._is_known:
+            return math.nan
         prices = self._closes()
         if datas is None:
             return self._executions.value(self._currency(), prices)
@@ -303,4 +320,5 @@ class GuardedBroker(bt.BrokerBase):
         return next((market.quote for market in self._markets.values()), "")
 
 
+_START_LOOK = 0.5  # how often a start that waits looks whether the run was stopped, seconds
 _ORDER_OPTIONS = ("exectype", "valid", "tradeid", "oco", "trailamount", "trailpercent", "parent", "transmit")

@@ -12,7 +12,7 @@ from tradeguard_backtrader.fills import exact
 __all__ = ["coin_scheme", "swap_scheme"]
 
 
-class _Divisible(bt.CommissionInfo):  # type: ignore[misc]
+class _Divisible(bt.CommissionInfo):
     """A scheme by which cash buys a fraction, too: what is below the market's step is cut where it is ordered."""
 
     def getsize(self, price: float, cash: float) -> float:
