@@ -139,16 +139,23 @@ class Executions:
     def _closes_inherited(
         self, live: LiveOrder, delta: Decimal, holding: Holding, is_counted: bool
     ) -> Decimal:
-        """Return the part of `delta`, with its sign, that closes what was there before the run: its own comes first."""
+        """Return the part of `delta`, with its sign, that closes what no trade of the run has: its own comes first.
+
+        That is what a former run has left, and what others have done since.
+        """
         if not self._use_positions:
             return ZERO
-        inherited = live.market.inherited(self._ledger, self._own[live.symbol].size)
+        inherited = live.market.position(self._ledger).size - self._traded(live.symbol)
         inherited -= delta if is_counted else ZERO
         own = min(abs(delta), abs(holding.amount)) if holding.amount * delta < 0 else ZERO
         if inherited * delta >= 0:
             return ZERO
         part = min(abs(delta) - own, abs(inherited))
         return part if delta > 0 else -part
+
+    def _traded(self, symbol: str) -> Decimal:
+        """Return what the open trades of the run have of `symbol`, base currency."""
+        return sum((each.amount for (name, _), each in self._holdings.items() if name == symbol), ZERO)
 
     def _is_in_balance(self, live: LiveOrder, fill: Fill) -> bool:
         """Whether the last balance has the fill already.

@@ -88,13 +88,6 @@ class Market(Protocol):
         """Return what `position` adds at `price` to what there is of `quote`."""
         ...
 
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return the position that is there beyond `own`, what the run has made itself; base currency.
-
-        What closes it belongs to no trade of the run.
-        """
-        ...
-
     def scheme(self, ledger: Ledger, usual: Any) -> Any:
         """Return how Backtrader is to count profit, value and margin; `usual` is its scheme for shares."""
         ...
@@ -134,10 +127,6 @@ class SpotMarket:
     def worth(self, position: NetPosition, price: Decimal) -> Decimal:
         """Return what the coin would bring."""
         return position.size * price
-
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return nothing: coin that was there is sold like any other, and a run that does so has gone short."""
-        return ZERO
 
     def scheme(self, ledger: Ledger, usual: Any) -> Any:
         """Return that of shares, in fractions."""
@@ -188,10 +177,6 @@ class SwapMarket:
     def worth(self, position: NetPosition, price: Decimal) -> Decimal:
         """Return the profit that is not realised."""
         return position.gain(price)
-
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return what a former run has left, and others have done since."""
-        return self.position(ledger).size - own
 
     def scheme(self, ledger: Ledger, usual: Any) -> Any:
         """Return that of a future whose margin is its price through the leverage; sizes are in base currency."""
