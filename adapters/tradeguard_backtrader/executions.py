@@ -61,11 +61,11 @@ class Executions:
 
     def cash(self, currency: str, prices: Mapping[str, Decimal]) -> float:
         """Return what can be spent of `currency`, or bound as margin, at these prices of the traded symbols."""
-        bound = defaultdict(lambda: ZERO, self._orders.reserved(self._ledger))
-        for symbol, price in prices.items():
-            market = self._markets[symbol]
-            bound[market.quote] += market.binds(self._ledger, price)
-        return float(self._ledger.free(currency, bound))
+        markets = ((self._markets[symbol], price) for symbol, price in prices.items())
+        bound = sum(
+            (each.binds(self._ledger, price) for each, price in markets if each.quote == currency), ZERO
+        )
+        return float(self._ledger.free(currency, self._orders.reserved(self._ledger, prices), bound))
 
     def value(self, currency: str, prices: Mapping[str, Decimal]) -> float:
         """Return what the account is worth in `currency`.
@@ -91,7 +91,8 @@ class Executions:
         """Take over what the account holds; coins whose cost nobody knows count at `prices`."""
         # Positions come first: what our orders lock depends on them.
         self._ledger.positions = dict(snapshot.positions)
-        self._ledger.refresh(snapshot, self._orders.reserved(self._ledger))
+        margined = {market.quote for market in self._markets.values() if not market.coin}
+        self._ledger.refresh(snapshot, self._orders.reserved(self._ledger, prices), margined)
         if not self._use_positions:
             return
         for symbol, last in prices.items():

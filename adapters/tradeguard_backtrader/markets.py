@@ -7,7 +7,7 @@ moves a position that has no currency of its own; profit, fee and margin are in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -18,11 +18,42 @@ from tradeguard_backtrader.fills import ZERO, Fill, exact
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.snapshot import Ledger
 
-__all__ = ["Market", "RefusedError", "SpotMarket", "SwapMarket", "in_base", "in_units", "market_of"]
+__all__ = [
+    "Market",
+    "RefusedError",
+    "Resting",
+    "SpotMarket",
+    "SwapMarket",
+    "in_base",
+    "in_units",
+    "market_of",
+]
 
 
 class RefusedError(Exception):
     """The order cannot be sent; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What remains of an open order.
+
+    Attributes:
+        remaining: base currency, > 0.
+        price: its limit price, quote currency per base; 0 for none.
+        is_buy: whether it buys.
+        reduces: whether it can only reduce a position.
+    """
+
+    remaining: Decimal
+    price: Decimal
+    is_buy: bool
+    reduces: bool = False
+
+    @property
+    def cost(self) -> Decimal:
+        """Quote currency that changes hands when it is filled."""
+        return self.remaining * self.price
 
 
 class Market(Protocol):
@@ -66,17 +97,13 @@ class Market(Protocol):
         """Carry the ledger on by one fill."""
         ...
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the currency and the amount that an open order locks for what remains of it.
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return what all its open orders lock together, by currency.
 
         Args:
             ledger: what the account holds.
-            remaining: base currency.
-            price: its limit price; 0 for none.
-            is_buy: whether it buys.
-            reduces: whether it can only reduce a position.
+            orders: the open orders of this market.
+            price: the last price; 0 where nobody knows it.
         """
         ...
 
@@ -114,11 +141,15 @@ class SpotMarket:
         ledger.add(self.coin, sign * fill.amount - fill.fee_base)
         ledger.add(self.quote, -sign * fill.cost - fill.fee_quote)
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the coin to be sold, or the cash to be paid."""
-        return (self.quote, remaining * price) if is_buy else (self.coin, remaining)
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return the coin to be sold, and the cash to be paid."""
+        locked = dict.fromkeys((self.coin, self.quote), ZERO)
+        for order in orders:
+            if order.is_buy:
+                locked[self.quote] += order.cost
+            else:
+                locked[self.coin] += order.remaining
+        return locked
 
     def binds(self, ledger: Ledger, price: Decimal) -> Decimal:
         """Return nothing: coin is paid for."""
@@ -160,14 +191,18 @@ class SwapMarket:
         ledger.positions[self.symbol], profit = self.position(ledger).moved(delta, fill.price)
         ledger.add(self.quote, profit - fill.fee_quote)
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the margin of what the order would open."""
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return the margin of what the position may grow to, beyond that of the position.
+
+        Bids and asks cannot both make it grow: the greater of the two counts, as Binance sets margin aside.
+        """
         position = self.position(ledger)
-        closes = max(-position.size if is_buy else position.size, ZERO)
-        opens = ZERO if reduces else max(remaining - closes, ZERO)
-        return self.quote, opens * price / position.leverage
+        held = position.size * (price or position.price or ZERO)
+        opening = [order for order in orders if not order.reduces]
+        bids = sum((order.cost for order in opening if order.is_buy), ZERO)
+        asks = sum((order.cost for order in opening if not order.is_buy), ZERO)
+        most = max(abs(held), abs(held + bids), abs(held - asks))
+        return {self.quote: (most - abs(held)) / position.leverage}
 
     def binds(self, ledger: Ledger, price: Decimal) -> Decimal:
         """Return the margin of the position, less what it has won."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -64,21 +64,26 @@ class Ledger:
     taken_at: float | None = None
     positions: dict[str, NetPosition] = field(default_factory=dict)
     _totals: dict[str, Decimal] = field(default_factory=dict)
-    _locked_by_others: dict[str, Decimal] = field(default_factory=dict)
+    _locked_besides: dict[str, Decimal] = field(default_factory=dict)
 
-    def refresh(self, snapshot: Snapshot, reserved: Mapping[str, Decimal]) -> None:
+    def refresh(
+        self, snapshot: Snapshot, reserved: Mapping[str, Decimal], margined: Collection[str] = ()
+    ) -> None:
         """Take over a snapshot.
 
         Args:
             snapshot: the balances and positions; every fill that was applied is in them, and no other.
             reserved: what our own open orders lock, by currency.
+            margined: currencies of which margin is locked, which the exchange knows better than we do: if it is
+                less than we reckon, that counts.
         """
         self.taken_at = snapshot.taken_at
         self.positions = dict(snapshot.positions)
         self._totals = {currency: balance.total for currency, balance in snapshot.balances.items()}
-        self._locked_by_others = {
-            currency: max(balance.locked - reserved.get(currency, ZERO), ZERO)
+        self._locked_besides = {
+            currency: balance.locked - reserved.get(currency, ZERO)
             for currency, balance in snapshot.balances.items()
+            if currency in margined or balance.locked > reserved.get(currency, ZERO)
         }
 
     def add(self, currency: str, amount: Decimal) -> None:
@@ -89,10 +94,16 @@ class Ledger:
         """Return what there is of a currency, locked or not."""
         return self._totals.get(currency, ZERO)
 
-    def free(self, currency: str, reserved: Mapping[str, Decimal]) -> Decimal:
-        """Return what can be spent of a currency while our open orders and positions bind `reserved`."""
-        locked = self._locked_by_others.get(currency, ZERO) + reserved.get(currency, ZERO)
-        return max(self.total(currency) - locked, ZERO)
+    def free(self, currency: str, reserved: Mapping[str, Decimal], bound: Decimal = ZERO) -> Decimal:
+        """Return what can be spent of a currency.
+
+        Args:
+            currency: which one.
+            reserved: what our open orders lock, by currency.
+            bound: what positions bind of it; negative where they have won more.
+        """
+        locked = self._locked_besides.get(currency, ZERO) + reserved.get(currency, ZERO)
+        return max(self.total(currency) - max(locked, ZERO) - bound, ZERO)
 
     def value(
         self, currency: str, prices: Mapping[tuple[str, str], Decimal], others: Iterable[str]

@@ -62,6 +62,20 @@ def test_cash_is_what_neither_our_orders_nor_others_lock() -> None:
     assert kept.free("BTC", {"BTC": Decimal(20)}) == 0
 
 
+def test_margin_is_what_the_exchange_says_even_where_that_is_less_than_we_reckon() -> None:
+    kept = Ledger()
+    kept.refresh(Snapshot({"USDT": Balance(Decimal(10), Decimal(2))}, 1.0), {"USDT": Decimal(3)}, {"USDT"})
+    assert kept.free("USDT", {"USDT": Decimal(3)}) == 8
+    assert kept.free("USDT", {}) == 10
+    assert kept.free("USDT", {"USDT": Decimal(3)}, Decimal(-4)) == 12
+
+
+def test_coins_that_the_exchange_does_not_call_locked_are_locked_by_our_orders() -> None:
+    kept = Ledger()
+    kept.refresh(Snapshot({"BTC": Balance(Decimal(10))}, 1.0), {"BTC": Decimal(3)})
+    assert kept.free("BTC", {"BTC": Decimal(3)}) == 7
+
+
 def test_the_worth_counts_every_currency_that_has_a_price() -> None:
     kept = ledger(BTC=("2", "0"), ETH=("10", "5"), USDT=("30000", "0"), DOGE=("1000", "0"))
     prices = {("ETH", "BTC"): Decimal("0.05"), ("BTC", "USDT"): Decimal(60_000)}

@@ -98,15 +98,46 @@ def test_cash_is_free_margin_and_value_the_margin_balance(
     assert seen[1] == (1000.0 + gain - margin, 1000.0 + gain, margin)
 
 
-def test_a_limit_order_binds_margin_for_what_it_would_open(trade: Trade, exchange: SwapExchange) -> None:
+def test_a_limit_order_binds_margin_for_what_it_would_add(trade: Trade, exchange: SwapExchange) -> None:
+    """Two short, worth 200, would become four long, of which the rest cost 320."""
     exchange.leverage = 4.0
     exchange.position = (-2.0, 100.0)
     seen: list[Any] = []
     trade({
-        4: lambda strategy: strategy.buy(size=5, exectype=bt.Order.Limit, price=80.0),
+        4: lambda strategy: strategy.buy(size=6, exectype=bt.Order.Limit, price=80.0),
         8: look_at(seen, "get_cash"),
     })  # fmt: skip
-    assert seen == [(1000.0 - 50.0 - 3 * 80 / 4,)]
+    assert seen == [(1000.0 - 50.0 - (6 * 80 - 200 - 200) / 4,)]
+
+
+def test_orders_on_both_sides_bind_margin_once(trade: Trade, exchange: SwapExchange) -> None:
+    exchange.leverage = 4.0
+    seen: list[Any] = []
+
+    def grid(strategy: Any) -> None:
+        strategy.buy(size=2, exectype=bt.Order.Limit, price=90.0)
+        strategy.sell(size=2, exectype=bt.Order.Limit, price=110.0)
+
+    trade({4: grid, 8: look_at(seen, "get_cash"), 30: look_at(seen, "get_cash")}, bars=40)
+    assert seen == [(1000.0 - 2 * 110 / 4,)] * 2
+
+
+def test_margin_that_the_exchange_reckons_otherwise_is_the_exchanges(
+    trade: Trade, exchange: SwapExchange
+) -> None:
+    """It sets nothing aside for an order that reduces in fact, though it may open."""
+    honest, seen = exchange.fetch_balance, []
+
+    def fetch_balance(*params: Any) -> Any:
+        answer = honest(*params)
+        return answer | {"USDT": {"free": 1000.0, "used": 0.0, "total": 1000.0}}
+
+    exchange.fetch_balance = fetch_balance  # type: ignore[method-assign]
+    trade({
+        4: lambda strategy: strategy.buy(size=2, exectype=bt.Order.Limit, price=90.0),
+        10: look_at(seen, "get_cash"),
+    }, config=StoreConfig(balance_refresh=2.0))  # fmt: skip
+    assert seen == [(1000.0,)]
 
 
 def test_a_fee_leaves_the_wallet_and_not_the_position(trade: Trade, exchange: SwapExchange) -> None:
