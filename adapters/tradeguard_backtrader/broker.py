@@ -297,6 +297,11 @@ class GuardedBroker(bt.BrokerBase):
         position = self._executions.position(symbol_of(data)) if is_ours else bt.Position()
         return position.clone() if clone else position
 
+    @property
+    def positions(self) -> dict[Any, Any]:
+        """The positions by data, which `strategy.positions` and `strategy.positionsbyname` read."""
+        return {data: self.getposition(data, clone=False) for data in self._cerebro.datas}
+
     def getcommissioninfo(self, data: Any) -> Any:
         """Return how profit, value and margin of `data` are counted: as you set it, else as its market deals."""
         scheme, market = super().getcommissioninfo(data), self._markets.get(symbol_of(data))

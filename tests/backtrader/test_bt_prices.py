@@ -117,6 +117,20 @@ def test_an_order_for_the_data_of_another_exchange_is_rejected(
     assert set(sizes) == {0.0}
 
 
+def test_strategies_find_their_positions_by_data_and_by_name(
+    clock: EventClock, scripted: ScriptedExchange, store_of: Stores
+) -> None:
+    other, seen = ScriptedExchange(clock), []
+
+    def look(strategy: Any) -> None:
+        by_data = strategy.positions
+        seen.append([by_data[data].size for data in strategy.datas])
+        seen.append([position.size for position in strategy.positionsbyname.values()])
+
+    run(store_of(scripted), resampled, also(store_of(other), name="other"), script={5: look})
+    assert seen == [[5.0, 5.0, 0.0]] * 2
+
+
 def test_a_data_of_no_store_has_its_part(tmp_path: Path) -> None:
     """A file's bars of the symbol."""
     path = tmp_path / "bars.csv"
