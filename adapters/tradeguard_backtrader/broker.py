@@ -27,6 +27,7 @@ from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.order_intake import OrderIntake
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import OrderRequest, dust_of, symbol_of
+from tradeguard_backtrader.outside_changes import OutsideChange, OutsideChanges
 from tradeguard_backtrader.prices import PriceWatch, is_of
 from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
@@ -84,7 +85,12 @@ class GuardedBroker(bt.BrokerBase):
         self._life = OrderLife()
         self._markets: dict[str, Market] = {}
         self._executions = Executions(
-            self._orders, self._markets, self.p.use_positions, self.store.exchange_ms
+            self._orders,
+            self._markets,
+            self.p.use_positions,
+            self.store.exchange_ms,
+            OutsideChanges(lambda symbol: dust_of(self.store.exchange, self._markets[symbol])),
+            self.store.clock,
         )
         self._prices = PriceWatch(())
         self._first_prices: dict[str, Decimal] = {}
@@ -141,6 +147,7 @@ class GuardedBroker(bt.BrokerBase):
 
     def next(self) -> None:
         """Take in what the background brought, and expire what is due."""
+        self._executions.round_trips.carry_out(self._cerebro)
         self._take_in()
         desks = self._desks
         if desks is None:
@@ -235,9 +242,15 @@ class GuardedBroker(bt.BrokerBase):
                 case Unfit():
                     raise event.error
                 case BalanceSeen():
-                    self._executions.refresh(event.snapshot, self._closes())
+                    for change in self._executions.refresh(event.snapshot, self._closes()):
+                        self._tell(change)
                 case _:
                     self._settlement.take(event)
+
+    def _tell(self, change: OutsideChange) -> None:
+        believed, actual = float(change.believed), float(change.actual)
+        text = f"the position in {change.symbol} is {actual}, where it was {believed}: not by an order of this run"
+        self.store.notify("position_changed", text, symbol=change.symbol, believed=believed, actual=actual)
 
     def _learn(self, event: Adopted) -> None:
         self._markets.update(event.markets)

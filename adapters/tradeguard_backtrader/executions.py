@@ -10,10 +10,13 @@ from typing import Any
 
 import backtrader as bt
 
+from tradeguard.clock import Clock
 from tradeguard_backtrader.fills import ZERO, Fill, Holding
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.net_position import NetPosition
+from tradeguard_backtrader.outside_changes import OutsideChange, OutsideChanges
+from tradeguard_backtrader.round_trips import RoundTrips
 from tradeguard_backtrader.snapshot import Ledger, Snapshot
 from tradeguard_backtrader.stamps import utc_datetime
 
@@ -28,6 +31,11 @@ class Executions:
         markets: those that are traded, by symbol; more may come.
         use_positions: whether what the account held before counts.
         exchange_ms: returns the exchange's time, or less, at a monotonic time in seconds; epoch milliseconds.
+        outside: notices what others do to positions.
+        clock: tells when fills are told.
+
+    Attributes:
+        round_trips: ends the trades of strategies that others have ended.
     """
 
     def __init__(
@@ -36,7 +44,12 @@ class Executions:
         markets: Mapping[str, Market],
         use_positions: bool,
         exchange_ms: Callable[[float], int],
+        outside: OutsideChanges,
+        clock: Clock,
     ) -> None:
+        self.round_trips = RoundTrips()
+        self._outside = outside
+        self._clock = clock
         self._orders = orders
         self._markets = markets
         self._exchange_ms = exchange_ms
@@ -45,6 +58,7 @@ class Executions:
         self._positions: dict[str, Any] = defaultdict(bt.Position)
         self._own: dict[str, NetPosition] = defaultdict(NetPosition)
         self._holdings: dict[tuple[str, int], Holding] = defaultdict(Holding)
+        self._latest: dict[tuple[str, int], Any] = {}
 
     @property
     def taken_at(self) -> float | None:
@@ -87,21 +101,43 @@ class Executions:
         )
         return float(self._ledger.value(currency, pairs, others) + sum(gains, ZERO))
 
-    def refresh(self, snapshot: Snapshot, prices: Mapping[str, Decimal]) -> None:
-        """Take over what the account holds; coins whose cost nobody knows count at `prices`."""
+    def refresh(self, snapshot: Snapshot, prices: Mapping[str, Decimal]) -> list[OutsideChange]:
+        """Take over what the account holds, and return what others have changed of it.
+
+        Coins whose cost nobody knows count at `prices`.
+        """
         # Positions come first: what our orders lock depends on them.
         self._ledger.positions = dict(snapshot.positions)
         margined = {market.quote for market in self._markets.values() if not market.coin}
         self._ledger.refresh(snapshot, self._orders.reserved(self._ledger, prices), margined)
+        changes: list[OutsideChange] = []
         if not self._use_positions:
-            return
+            return changes
         for symbol, last in prices.items():
             position, told = self._positions[symbol], self._markets[symbol].position(self._ledger)
             size, price = float(told.size), told.price
             if price is not None:
                 position.fix(size, float(price))
             elif position.size != size:
-                position.fix(size, position.price or float(last))
+                position.fix(size, (position.price or float(last)) if size else 0.0)
+            change = self._outside.compare(symbol, told.size, snapshot.taken_at)
+            if change is not None:
+                changes.append(change)
+                self._cut_trades(change)
+        return changes
+
+    def _cut_trades(self, change: OutsideChange) -> None:
+        """Take from the trades of the run what they cannot have any more; what they did not make goes first."""
+        traded = self._traded(change.symbol)
+        sign = 1 if traded > 0 else -1
+        excess = abs(traded) - max(sign * change.actual, ZERO)
+        for (symbol, tradeid), holding in self._holdings.items():
+            part = min(excess, sign * holding.amount)
+            if symbol == change.symbol and part > 0:
+                dust = self._outside.least(symbol)
+                closed = holding.change(-sign * part, holding.price, dust).closed
+                self.round_trips.take(self._latest[symbol, tradeid], closed)
+                excess -= part
 
     def apply(self, live: LiveOrder, fill: Fill) -> None:
         """Execute `fill` on its order, in the position and in the strategy's trade."""
@@ -113,9 +149,11 @@ class Executions:
         average, is_counted = float(holding.price), self._is_in_balance(live, fill)
         traded = delta - self._closes_inherited(live, delta, holding, is_counted)
         parts = holding.change(traded, fill.price, live.dust if live.book.is_complete else ZERO)
+        self._latest[live.symbol, order.tradeid] = order
         self._own[live.symbol], _ = self._own[live.symbol].moved(traded, fill.price)
         if not is_counted:
             live.market.settle(self._ledger, fill, is_buy=sign > 0)
+            self._outside.filled(live.symbol, delta, self._clock.monotonic())
         position = self._moved(live, delta, fill)
         price, comm = float(fill.price), float(fill.comm * traded / delta) if delta else float(fill.comm)
         whole = abs(parts.closed) + abs(parts.opened)
@@ -146,8 +184,10 @@ class Executions:
         """
         if not self._use_positions:
             return ZERO
-        inherited = live.market.position(self._ledger).size - self._traded(live.symbol)
-        inherited -= delta if is_counted else ZERO
+        traded = self._traded(live.symbol)
+        inherited = live.market.position(self._ledger).size - traded - (delta if is_counted else ZERO)
+        if inherited * traded < 0:
+            return ZERO  # others have taken of our own, and the next balance will tell for sure
         own = min(abs(delta), abs(holding.amount)) if holding.amount * delta < 0 else ZERO
         if inherited * delta >= 0:
             return ZERO

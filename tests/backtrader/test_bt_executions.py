@@ -10,12 +10,14 @@ import backtrader as bt
 import pytest
 from bt_swaps import SWAP
 
+from tradeguard.testing import ManualClock
 from tradeguard_backtrader.executions import Executions
 from tradeguard_backtrader.fills import Fill, FillBook
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.markets import SwapMarket
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.order_routing import OrderRequest
+from tradeguard_backtrader.outside_changes import OutsideChanges
 from tradeguard_backtrader.snapshot import Balance, Snapshot
 from tradeguard_backtrader.submission import OrderTicket
 
@@ -26,7 +28,10 @@ DATA = SimpleNamespace(close=[100.0], datetime=[1.0])
 
 def holding(size: str) -> Executions:
     """An account with 1000 USDT whose balance was taken at ten seconds."""
-    executions = Executions(LiveOrders(), {SWAP: MARKET}, True, lambda monotonic: int(monotonic * 1000))
+    outside = OutsideChanges(lambda _: D("0.001"))
+    executions = Executions(
+        LiveOrders(), {SWAP: MARKET}, True, lambda monotonic: int(monotonic * 1000), outside, ManualClock()
+    )
     position = NetPosition(D(size), D(100) if D(size) else D(0), D(4))
     executions.refresh(Snapshot({"USDT": Balance(D(1000))}, 10.0, {SWAP: position}), {SWAP: D(100)})
     return executions

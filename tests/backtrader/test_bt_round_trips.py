@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import EventClock, Log, run
+from bt_swaps import SWAP, SwapExchange
 
-from tradeguard_backtrader import GuardedStore
+from tradeguard_backtrader import GuardedStore, StoreConfig
 
 Stores = Callable[..., GuardedStore]
 
@@ -43,7 +44,9 @@ def account(clock: EventClock) -> Account:
 def trade(account: Account, store_of: Stores) -> Callable[..., Log]:
     def start(script: Any, **options: Any) -> Log:
         given = {"history": 2, "bars": 40, **options}
-        return run(store_of(account), script=script, trading=True, **given)
+        return run(
+            store_of(account, config=StoreConfig(balance_refresh=2.0)), script=script, trading=True, **given
+        )
 
     return start
 
@@ -109,3 +112,123 @@ def test_what_one_trade_id_has_no_other_one_inherits(trade: Any, account: Accoun
     """As Backtrader's own broker counts them: each trade id by itself."""
     log = trade({4: buy(1, tradeid=1), 8: sell(1, tradeid=2)})
     assert trips(log) == [(False, 1.0, 0.0), (False, -1.0, 0.0)]
+
+
+# -- what others do -------------------------------------------------------------------------------------------
+
+
+def test_a_position_that_was_sold_by_hand_ends_its_trade_and_the_next_one_begins_anew(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    clock.at(12.5, lambda: account.hold(0.0))
+    log = trade({
+        4: buy(1),
+        25: at(account, 0.06, buy(1)),
+        30: at(account, 0.07, lambda strategy: strategy.close()),
+    })  # fmt: skip
+    assert log.store == [
+        ("position_changed", "the position in ETH/BTC is 0.0, where it was 1.0: not by an order of this run")
+    ]
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.0), (False, 1.0, 0.0), (True, 0.0, 0.01)]
+    assert [trade.price for trade in log.trades] == [0.05, 0.05, 0.06, 0.06]
+    assert [state for _, state in log.orders].count("Completed") == 3
+
+
+def test_a_trade_that_others_have_ended_is_told_with_the_next_bar_without_quick_notifications(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    clock.at(12.5, lambda: account.hold(0.0))
+    log = trade({4: buy(1)}, cerebro={"quicknotify": False})
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.0)]
+
+
+def test_a_position_that_was_sold_in_part_leaves_a_smaller_trade(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    clock.at(12.5, lambda: account.hold(0.4))
+    log = trade({4: buy(1), 25: at(account, 0.06, lambda strategy: strategy.close())})
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.004)]
+    assert log.sizes()[-1] == 0.0
+
+
+def test_what_was_there_before_is_taken_first(trade: Any, account: Account, clock: EventClock) -> None:
+    account.hold(2.0)
+    clock.at(12.5, lambda: account.hold(1.0))
+    log = trade({4: buy(1), 25: sell(1)})
+    assert log.kinds() == ["position_changed"]
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.0)]
+    assert log.sizes()[-1] == 0.0
+
+
+def test_a_deposit_is_told_and_belongs_to_no_trade(trade: Any, account: Account, clock: EventClock) -> None:
+    clock.at(12.5, lambda: account.hold(3.0))
+    log = trade({4: buy(1), 25: at(account, 0.06, sell(3))})
+    assert log.kinds() == ["position_changed"]
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.01)]
+
+
+def test_a_balance_that_lags_behind_a_fill_ends_no_trade(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    """For some seconds the exchange shows the balance of before."""
+    fill = account.fill
+
+    def late(order_id: str, amount: float, **options: Any) -> None:
+        before = dict(account.balance)
+        fill(order_id, amount, **options)
+        after, account.balance = account.balance, before
+        clock.at(3.5, lambda: setattr(account, "balance", after))
+
+    account.fill = late  # type: ignore[method-assign]
+    log = trade({4: buy(1), 25: lambda strategy: strategy.close()})
+    assert log.kinds() == []
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.0)]
+
+
+def test_fills_upon_a_balance_that_lags_behind_belong_to_the_trade(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    """Two orders are filled before the exchange shows any coins."""
+
+    def unseen(order_id: str, amount: float, **options: Any) -> None:
+        ScriptedExchange.fill(account, order_id, amount, **{"price": account.price, **options})
+
+    account.fill = unseen  # type: ignore[method-assign]
+    clock.at(8.2, lambda: account.hold(2.0))
+    log = trade({4: buy(1), 7: buy(1)}, bars=30)
+    assert log.kinds() == []
+    assert log.trades[0].size == 1.0
+    assert log.sizes()[-1] == 2.0
+    assert account.called("create_order")[1][2:4] == ("buy", 1.0)
+    assert [clone.executed.exbits[-1].opened for clone in log.clones if clone.status == clone.Completed] == [
+        1,
+        1,
+    ]
+
+
+def test_nothing_of_that_is_told_of_a_position_counted_from_zero(
+    trade: Any, account: Account, clock: EventClock
+) -> None:
+    clock.at(12.5, lambda: account.hold(9.0))
+    log = trade({4: buy(1), 25: sell(1)}, broker={"use_positions": False})
+    assert log.kinds() == []
+    assert trips(log) == [(False, 1.0, 0.0), (True, 0.0, 0.0)]
+
+
+def test_a_short_that_was_liquidated_ends_its_trade(clock: EventClock, store_of: Stores) -> None:
+    exchange = SwapExchange(clock)
+    clock.at(12.5, lambda: setattr(exchange, "position", (0.0, 0.0)))
+    log = run(
+        store_of(exchange, config=StoreConfig(balance_refresh=2.0)), symbol=SWAP, trading=True, history=2, bars=40,
+        script={4: sell(2, tradeid=7), 25: sell(1), 30: lambda strategy: strategy.close()},
+    )  # fmt: skip
+    assert log.kinds() == ["position_changed"]
+    assert trips(log) == [(False, -2.0, 0.0), (True, 0.0, 0.0), (False, -1.0, 0.0), (True, 0.0, 0.0)]
+    assert [trade.tradeid for trade in log.trades] == [7, 7, 0, 0]
+
+
+def test_every_trade_of_the_symbol_has_its_part(trade: Any, account: Account, clock: EventClock) -> None:
+    clock.at(12.5, lambda: account.hold(0.5))
+    log = trade({4: buy(1, tradeid=1), 6: buy(1, tradeid=2), 25: sell(0.5, tradeid=2)})
+    assert trips(log) == [(False, 1.0, 0.0), (False, 1.0, 0.0), (True, 0.0, 0.0), (True, 0.0, 0.0)]
+    assert [trade.tradeid for trade in log.trades] == [1, 2, 1, 2]
