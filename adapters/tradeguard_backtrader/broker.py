@@ -16,7 +16,7 @@ from tradeguard_backtrader.adoption import Adoption
 from tradeguard_backtrader.broker_events import Adopted, BalanceSeen, BrokerEvent, Unfit
 from tradeguard_backtrader.desks import Desks
 from tradeguard_backtrader.executions import Executions
-from tradeguard_backtrader.fills import FillBook
+from tradeguard_backtrader.fills import ZERO, FillBook
 from tradeguard_backtrader.held_book import HeldBook
 from tradeguard_backtrader.held_orders import Stage
 from tradeguard_backtrader.held_store import HeldStore, NoHeldStore, held_store_of
@@ -31,7 +31,7 @@ from tradeguard_backtrader.outside_changes import OutsideChange, OutsideChanges
 from tradeguard_backtrader.prices import PriceWatch, is_of
 from tradeguard_backtrader.settlement import Settlement
 from tradeguard_backtrader.submission import OrderTicket
-from tradeguard_backtrader.trading_terms import TradingTerms
+from tradeguard_backtrader.trading_terms import TradingTerms, unfit
 
 __all__ = ["GuardedBroker"]
 
@@ -52,7 +52,7 @@ class GuardedBroker(bt.BrokerBase):
         store: the `GuardedStore`; `getbroker` sets it.
         use_positions: whether what the account holds already, coins or swaps, are positions; False counts from zero.
         adopt_orders: whether open orders of the account are adopted, without an owner.
-        currency: in which cash and value are told; None for the quote currency of the first data.
+        currency: in which cash and value are told, one of the datas'; None for the quote currency of the first data.
         leverage: of swaps, a number or numbers by symbol; None leaves it as it is at the exchange.
         margin_mode: of swaps, `cross` or `isolated`, or these by symbol; None leaves it as it is.
     """
@@ -253,6 +253,7 @@ class GuardedBroker(bt.BrokerBase):
         self.store.notify("position_changed", text, symbol=change.symbol, believed=believed, actual=actual)
 
     def _learn(self, event: Adopted) -> None:
+        self._require_currency(event.markets)
         self._markets.update(event.markets)
         self.refusals = event.refusals
         self._first_prices = dict(event.prices)
@@ -260,6 +261,15 @@ class GuardedBroker(bt.BrokerBase):
         self._is_known = True
         self.startingcash, self.startingvalue = self.get_cash(), self.get_value()
         self._adoption.take(event, self.p.adopt_orders)
+
+    def _require_currency(self, markets: Mapping[str, Market]) -> None:
+        known = sorted({name for market in markets.values() for name in (market.coin, market.quote) if name})
+        if self.p.currency is not None and known and self.p.currency not in known:
+            raise unfit(
+                f"GuardedBroker.currency {self.p.currency!r} is none of which the datas tell the price; known are "
+                f"{', '.join(known)}",
+                "currency",
+            )
 
     def _restored(self, book: HeldBook, symbols: list[str]) -> HeldStore:
         """Take what a former process held into the book, and return where the book is kept."""
@@ -291,15 +301,17 @@ class GuardedBroker(bt.BrokerBase):
         prices = self._closes()
         if datas is None:
             return self._executions.value(self._currency(), prices)
-        symbols = [(data, symbol_of(data)) for data in datas]
-        return sum(
-            float(
-                self.getcommissioninfo(data).getvalue(
-                    self._executions.position(symbol), float(prices.get(symbol, 0))
-                )
-            )
-            for data, symbol in symbols
-        )
+        return sum(self._worth(data, prices) for data in datas)
+
+    def _worth(self, data: Any, prices: Mapping[str, Decimal]) -> float:
+        """Return what Backtrader's scheme says that the position in `data` is worth, in `currency`."""
+        market = self._markets.get(symbol_of(data))
+        if market is None:
+            return 0.0
+        rate = self._executions.rates(self._currency(), prices).get(market.quote, ZERO)
+        position = self.getposition(data, clone=False)
+        price = float(prices.get(market.symbol, ZERO))
+        return float(self.getcommissioninfo(data).getvalue(position, price)) * float(rate)
 
     getcash = get_cash
     getvalue = get_value
@@ -320,7 +332,14 @@ class GuardedBroker(bt.BrokerBase):
         scheme, market = super().getcommissioninfo(data), self._markets.get(symbol_of(data))
         if market is None or scheme is not self.p.commission:
             return scheme
-        return self._executions.scheme(market, scheme)
+        return self._executions.scheme(market, scheme, self._quote_rate(market))
+
+    def _quote_rate(self, market: Market) -> float:
+        """Return how much of the market's quote currency one of `currency` is worth; 1 where nobody knows."""
+        currency = self._currency()
+        if market.quote == currency:
+            return 1.0
+        return float(self._executions.rates(market.quote, self._closes()).get(currency, 1))
 
     def snapshot_age(self) -> float | None:
         """Return the age of cash and value in seconds; None before the first answer."""

@@ -17,7 +17,7 @@ from tradeguard_backtrader.markets import Market
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.outside_changes import OutsideChange, OutsideChanges
 from tradeguard_backtrader.round_trips import RoundTrips
-from tradeguard_backtrader.snapshot import Ledger, Snapshot
+from tradeguard_backtrader.snapshot import Ledger, Snapshot, rates_into
 from tradeguard_backtrader.stamps import utc_datetime
 
 __all__ = ["Executions"]
@@ -69,9 +69,9 @@ class Executions:
         """Return Backtrader's position in `symbol`, the one that is kept."""
         return self._positions[symbol]
 
-    def scheme(self, market: Market, usual: Any) -> Any:
-        """Return the commission scheme of a market; `usual` is Backtrader's for shares."""
-        return market.scheme(self._ledger, usual)
+    def scheme(self, market: Market, usual: Any, rate: float) -> Any:
+        """Return the commission scheme of a market; `usual` is Backtrader's for shares, `rate` the market's."""
+        return market.scheme(self._ledger, usual, rate)
 
     def cash(self, currency: str, prices: Mapping[str, Decimal]) -> float:
         """Return what can be spent of `currency`, or bound as margin, at these prices of the traded symbols."""
@@ -88,18 +88,28 @@ class Executions:
             currency: in which to count.
             prices: of the traded symbols, quote currency per base.
         """
-        markets = {symbol: self._markets[symbol] for symbol in prices}
+        rates = self.rates(currency, prices)
+        markets = [(self._markets[symbol], symbol, price) for symbol, price in prices.items()]
         if not self._use_positions:
-            own = (market.worth(self._own[symbol], prices[symbol]) for symbol, market in markets.items())
-            return float(self._ledger.total(currency) + sum(own, ZERO))
-        pairs = {(each.coin, each.quote): prices[symbol] for symbol, each in markets.items() if each.coin}
-        others = {name for pair in pairs for name in pair} - {currency}
-        gains = (
-            each.worth(each.position(self._ledger), prices[symbol])
-            for symbol, each in markets.items()
-            if not each.coin and each.quote == currency
-        )
-        return float(self._ledger.value(currency, pairs, others) + sum(gains, ZERO))
+            parts = [(each.quote, each.worth(self._own[symbol], price)) for each, symbol, price in markets]
+            worth = self._ledger.total(currency)
+        else:
+            parts = [
+                (each.quote, each.worth(each.position(self._ledger), price))
+                for each, _, price in markets
+                if not each.coin
+            ]
+            worth = self._ledger.value(currency, self._pairs(prices))
+        return float(worth + sum((gain * rates.get(quote, ZERO) for quote, gain in parts), ZERO))
+
+    def rates(self, currency: str, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return what one of each traded currency is worth in `currency`, as far as `prices` tell."""
+        return rates_into(currency, self._pairs(prices))
+
+    def _pairs(self, prices: Mapping[str, Decimal]) -> dict[tuple[str, str], Decimal]:
+        """Return the prices of coins by base and quote currency."""
+        markets = ((self._markets[symbol], price) for symbol, price in prices.items())
+        return {(each.coin, each.quote): price for each, price in markets if each.coin}
 
     def refresh(self, snapshot: Snapshot, prices: Mapping[str, Decimal]) -> list[OutsideChange]:
         """Take over what the account holds, and return what others have changed of it.

@@ -115,8 +115,14 @@ class Market(Protocol):
         """Return what `position` adds at `price` to what there is of `quote`."""
         ...
 
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
-        """Return how Backtrader is to count profit, value and margin; `usual` is its scheme for shares."""
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
+        """Return how Backtrader is to count profit, value and margin.
+
+        Args:
+            ledger: what the account holds.
+            usual: Backtrader's scheme for shares.
+            rate: how much of `quote` one of the currency is worth in which cash is told.
+        """
         ...
 
 
@@ -159,9 +165,9 @@ class SpotMarket:
         """Return what the coin would bring."""
         return position.size * price
 
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
         """Return that of shares, in fractions."""
-        return coin_scheme(usual)
+        return coin_scheme(usual, rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +219,9 @@ class SwapMarket:
         """Return the profit that is not realised."""
         return position.gain(price)
 
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
         """Return that of a future whose margin is its price through the leverage; sizes are in base currency."""
-        return swap_scheme(self.taker, float(self.position(ledger).leverage))
+        return swap_scheme(self.taker, float(self.position(ledger).leverage), rate)
 
 
 def market_of(exchange: Any, symbol: str) -> Market:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from tradeguard_backtrader.fills import ZERO, exact
 from tradeguard_backtrader.net_position import NetPosition
 
-__all__ = ["Balance", "Ledger", "Snapshot", "balances_of"]
+__all__ = ["Balance", "Ledger", "Snapshot", "balances_of", "rates_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,25 @@ def balances_of(answer: Mapping[str, Any]) -> dict[str, Balance]:
         locked = total - exact(free) if used is None and free is not None else exact(used)
         balances[currency] = Balance(total, locked)
     return balances
+
+
+def rates_into(currency: str, prices: Mapping[tuple[str, str], Decimal]) -> dict[str, Decimal]:
+    """Return what one of each currency is worth in `currency`, by way of as few markets as can be.
+
+    Args:
+        currency: in which to count; it is worth 1.
+        prices: by base and quote currency; 0 is none.
+    """
+    rates, found = {currency: Decimal(1)}, [currency]
+    for known in found:
+        for (base, quote), price in prices.items():
+            if price and quote == known and base not in rates:
+                rates[base] = rates[known] * price
+                found.append(base)
+            elif price and base == known and quote not in rates:
+                rates[quote] = rates[known] / price
+                found.append(quote)
+    return rates
 
 
 @dataclass(slots=True)
@@ -105,21 +124,12 @@ class Ledger:
         locked = self._locked_besides.get(currency, ZERO) + reserved.get(currency, ZERO)
         return max(self.total(currency) - max(locked, ZERO) - bound, ZERO)
 
-    def value(
-        self, currency: str, prices: Mapping[tuple[str, str], Decimal], others: Iterable[str]
-    ) -> Decimal:
-        """Return the worth, in `currency`, of it and of the currencies in `others`.
+    def value(self, currency: str, prices: Mapping[tuple[str, str], Decimal]) -> Decimal:
+        """Return the worth, in `currency`, of it and of all currencies that have a price.
 
         Args:
             currency: in which to count.
-            prices: by base and quote currency.
-            others: further currencies; one without a price counts for nothing.
+            prices: by base and quote currency; 0 is none.
         """
-        worth = self.total(currency)
-        for other in others:
-            direct, inverse = prices.get((other, currency)), prices.get((currency, other))
-            if direct is not None:
-                worth += self.total(other) * direct
-            elif inverse:
-                worth += self.total(other) / inverse
-        return worth
+        rates = rates_into(currency, prices)
+        return sum((self.total(name) * rate for name, rate in rates.items()), ZERO)

@@ -144,7 +144,7 @@ def test_backtrader_counts_profit_value_and_margin_as_the_exchange_does(
     size: str, price: float, profit: float
 ) -> None:
     market, kept = SwapMarket(SWAP, "USDT", taker=0.0005), ledger(size)
-    scheme = market.scheme(kept, None)
+    scheme = market.scheme(kept, None, 1.0)
     position = bt.Position(float(size), 100.0)
     assert not scheme.stocklike
     assert scheme.profitandloss(position.size, position.price, price) == profit
@@ -156,15 +156,16 @@ def test_backtrader_counts_profit_value_and_margin_as_the_exchange_does(
 
 def test_cash_buys_fractions_of_a_coin() -> None:
     usual = bt.CommInfoBase(percabs=True)
-    scheme = SPOT.scheme(ledger(), usual)
+    scheme = SPOT.scheme(ledger(), usual, 1.0)
     assert scheme.stocklike
     assert (scheme.getsize(40_000.0, 5000.0), usual.getsize(40_000.0, 5000.0)) == (0.125, 0)
+    assert SPOT.scheme(ledger(), usual, 2.0).getsize(40_000.0, 5000.0) == 0.25
     assert scheme.getvaluesize(-2, 100.0) == usual.getvaluesize(-2, 100.0)
 
 
 def test_commission_in_per_cent_stays_what_it_is() -> None:
     usual = bt.CommInfoBase(commission=0.1)
-    assert SPOT.scheme(ledger(), usual).getcommission(2, 100.0) == usual.getcommission(2, 100.0) == 0.2
+    assert SPOT.scheme(ledger(), usual, 1.0).getcommission(2, 100.0) == usual.getcommission(2, 100.0) == 0.2
 
 
 def test_a_scheme_of_the_users_own_is_theirs() -> None:
@@ -172,7 +173,7 @@ def test_a_scheme_of_the_users_own_is_theirs() -> None:
         pass
 
     usual = Own()
-    assert SPOT.scheme(ledger(), usual) is usual
+    assert SPOT.scheme(ledger(), usual, 1.0) is usual
 
 
 def test_orders_and_trades_are_read_in_base_currency() -> None:

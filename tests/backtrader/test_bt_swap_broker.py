@@ -12,6 +12,7 @@ from bt_exchange import ScriptedExchange
 from bt_runs import EventClock, Log, run
 from bt_swaps import SWAP, SwapExchange
 
+from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader import GuardedStore, StoreConfig
 
 Stores = Callable[..., GuardedStore]
@@ -320,11 +321,9 @@ def test_an_adopted_order_that_only_reduces_locks_nothing(trade: Trade, exchange
     assert seen == [(950.0,)]
 
 
-def test_what_is_won_counts_in_the_settle_currency_alone(trade: Trade, exchange: SwapExchange) -> None:
-    exchange.position = (-2.0, 110.0)
-    seen: list[Any] = []
-    trade({8: look_at(seen, "get_cash", "get_value")}, broker={"currency": "EUR"})
-    assert seen == [(0.0, 0.0)]
+def test_a_currency_that_no_data_tells_the_price_of_is_refused(trade: Trade, exchange: SwapExchange) -> None:
+    with pytest.raises(ConfigurationException, match=r"'EUR' is none of which .* known are USDT"):
+        trade(broker={"currency": "EUR"})
 
 
 def test_an_open_order_is_adopted_in_base_currency(contracts: tuple[SwapExchange, Trade]) -> None:
