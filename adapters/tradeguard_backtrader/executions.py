@@ -162,8 +162,7 @@ class Executions:
         self._latest[live.symbol, order.tradeid] = order
         self._own[live.symbol], _ = self._own[live.symbol].moved(traded, fill.price)
         if not is_counted:
-            live.market.settle(self._ledger, fill, is_buy=sign > 0)
-            self._outside.filled(live.symbol, delta, self._clock.monotonic())
+            self._settle(live.market, fill, is_buy=sign > 0)
         position = self._moved(live, delta, fill)
         price, comm = float(fill.price), float(fill.comm * traded / delta) if delta else float(fill.comm)
         whole = abs(parts.closed) + abs(parts.opened)
@@ -184,6 +183,15 @@ class Executions:
             position.price,
         )
         order.executed.comm += float(fill.comm) - comm
+
+    def _settle(self, market: Market, fill: Fill, *, is_buy: bool) -> None:
+        """Carry the account on: what pays for one coin may be the position in another market."""
+        before = {symbol: each.position(self._ledger).size for symbol, each in self._markets.items()}
+        market.settle(self._ledger, fill, is_buy=is_buy)
+        for symbol, size in before.items():
+            moved = self._markets[symbol].position(self._ledger).size - size
+            if moved or symbol == market.symbol:
+                self._outside.filled(symbol, moved, self._clock.monotonic())
 
     def _closes_inherited(
         self, live: LiveOrder, delta: Decimal, holding: Holding, is_counted: bool

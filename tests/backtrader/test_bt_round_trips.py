@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bt_exchange import ScriptedExchange
+from bt_exchange import MARKET, ScriptedExchange
 from bt_runs import EventClock, Log, run
 from bt_swaps import SWAP, SwapExchange
 
@@ -204,6 +204,14 @@ def test_fills_upon_a_balance_that_lags_behind_belong_to_the_trade(
         1,
         1,
     ]
+
+
+def test_a_coin_that_pays_for_another_was_not_taken_by_others(trade: Any, account: Account) -> None:
+    """Buying ETH for BTC makes the position in BTC/USDT smaller."""
+    account.markets["BTC/USDT"] = {**MARKET, "symbol": "BTC/USDT"}
+    log = trade({4: buy(1)}, also=("BTC/USDT",))
+    assert log.kinds() == []
+    assert trips(log) == [(False, 1.0, 0.0)]
 
 
 def test_nothing_of_that_is_told_of_a_position_counted_from_zero(
