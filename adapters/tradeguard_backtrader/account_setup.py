@@ -56,6 +56,11 @@ def _tradable(exchange: Any, symbols: Iterable[str], terms: TradingTerms) -> dic
     for symbol, name in terms.named().items():
         if symbol not in swaps:
             raise unfit(f"GuardedBroker.{name} names {symbol!r}, which is no swap among the datas", name)
+    for name in terms.set_for_all() if markets and not swaps else ():
+        raise unfit(
+            f"GuardedBroker.{name} is of swaps, and there are none among the datas: {', '.join(markets)}",
+            name,
+        )
     for symbol in swaps:
         _require_leverage(exchange, symbol, terms.leverage_of(symbol))
     return markets

@@ -18,7 +18,7 @@ class StoreConfig:
 
     Attributes:
         patience: how long an exchange may keep silent before its data is flagged as late, > 0.
-        start_patience: how long `cerebro.run()` waits for the first answers before its loop begins, >= 0.
+        start_patience: how long `cerebro.run()` waits for the first candles before its loop begins, >= 0.
         stop_patience: how long the end of a run waits for orders that are on their way, >= 0.
         max_poll_pause: the longest pause between two looks at the candles, however long a candle is, > 0.
         retry_pause: the first pause after a failed look; it doubles with each further failure, > 0.

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from tradeguard_backtrader.fills import ZERO, FillBook, exact
 from tradeguard_backtrader.held_orders import HeldOrder
-from tradeguard_backtrader.markets import Market
+from tradeguard_backtrader.markets import Market, Resting
 from tradeguard_backtrader.snapshot import Ledger
 from tradeguard_backtrader.submission import OrderTicket
 
@@ -48,17 +48,12 @@ class LiveOrder:
         """Unified symbol."""
         return self.ticket.request.symbol
 
-    def reserved(self, ledger: Ledger) -> tuple[str, Decimal]:
-        """Return the currency and the amount that the exchange locks for what remains."""
+    @property
+    def resting(self) -> Resting:
+        """What the exchange has locked something for."""
         request = self.ticket.request
-        if self.ticket.order_id is None:
-            return self.market.quote, ZERO
-        return self.market.locks(
-            ledger,
-            self.book.remaining,
-            exact(request.price),
-            is_buy=request.side == "buy",
-            reduces=request.reduces,
+        return Resting(
+            self.book.remaining, exact(request.price), request.side == "buy", reduces=request.reduces
         )
 
 
@@ -86,10 +81,20 @@ class LiveOrders:
         """Iterate over those that are open; they may close meanwhile."""
         return iter(list(self._open.values()))
 
-    def reserved(self, ledger: Ledger) -> dict[str, Decimal]:
-        """Return what the open ones lock, by currency, where the account holds what `ledger` tells."""
-        reserved: dict[str, Decimal] = {}
+    def reserved(self, ledger: Ledger, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return what those that are open at the exchange lock, by currency.
+
+        Args:
+            ledger: what the account holds.
+            prices: the last ones, by symbol.
+        """
+        resting: dict[str, list[LiveOrder]] = {}
         for live in self._open.values():
-            currency, amount = live.reserved(ledger)
-            reserved[currency] = reserved.get(currency, ZERO) + amount
+            if live.ticket.order_id is not None:
+                resting.setdefault(live.symbol, []).append(live)
+        reserved: dict[str, Decimal] = {}
+        for symbol, lives in resting.items():
+            orders = [live.resting for live in lives]
+            for currency, amount in lives[0].market.locks(ledger, orders, prices.get(symbol, ZERO)).items():
+                reserved[currency] = reserved.get(currency, ZERO) + amount
         return reserved

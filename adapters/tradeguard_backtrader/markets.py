@@ -7,23 +7,53 @@ moves a position that has no currency of its own; profit, fee and margin are in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-import backtrader as bt
-
+from tradeguard_backtrader.commissions import coin_scheme, swap_scheme
 from tradeguard_backtrader.fills import ZERO, Fill, exact
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.snapshot import Ledger
 
-__all__ = ["Market", "RefusedError", "SpotMarket", "SwapMarket", "in_base", "in_units", "market_of"]
+__all__ = [
+    "Market",
+    "RefusedError",
+    "Resting",
+    "SpotMarket",
+    "SwapMarket",
+    "in_base",
+    "in_units",
+    "market_of",
+]
 
 
 class RefusedError(Exception):
     """The order cannot be sent; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What remains of an open order.
+
+    Attributes:
+        remaining: base currency, > 0.
+        price: its limit price, quote currency per base; 0 for none.
+        is_buy: whether it buys.
+        reduces: whether it can only reduce a position.
+    """
+
+    remaining: Decimal
+    price: Decimal
+    is_buy: bool
+    reduces: bool = False
+
+    @property
+    def cost(self) -> Decimal:
+        """Quote currency that changes hands when it is filled."""
+        return self.remaining * self.price
 
 
 class Market(Protocol):
@@ -67,17 +97,13 @@ class Market(Protocol):
         """Carry the ledger on by one fill."""
         ...
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the currency and the amount that an open order locks for what remains of it.
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return what all its open orders lock together, by currency.
 
         Args:
             ledger: what the account holds.
-            remaining: base currency.
-            price: its limit price; 0 for none.
-            is_buy: whether it buys.
-            reduces: whether it can only reduce a position.
+            orders: the open orders of this market.
+            price: the last price; 0 where nobody knows it.
         """
         ...
 
@@ -89,15 +115,14 @@ class Market(Protocol):
         """Return what `position` adds at `price` to what there is of `quote`."""
         ...
 
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return the position that is there beyond `own`, what the run has made itself; base currency.
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
+        """Return how Backtrader is to count profit, value and margin.
 
-        What closes it belongs to no trade of the run.
+        Args:
+            ledger: what the account holds.
+            usual: Backtrader's scheme for shares.
+            rate: how much of `quote` one of the currency is worth in which cash is told.
         """
-        ...
-
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
-        """Return how Backtrader is to count profit, value and margin; `usual` is its scheme for shares."""
         ...
 
 
@@ -122,11 +147,15 @@ class SpotMarket:
         ledger.add(self.coin, sign * fill.amount - fill.fee_base)
         ledger.add(self.quote, -sign * fill.cost - fill.fee_quote)
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the coin to be sold, or the cash to be paid."""
-        return (self.quote, remaining * price) if is_buy else (self.coin, remaining)
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return the coin to be sold, and the cash to be paid."""
+        locked = dict.fromkeys((self.coin, self.quote), ZERO)
+        for order in orders:
+            if order.is_buy:
+                locked[self.quote] += order.cost
+            else:
+                locked[self.coin] += order.remaining
+        return locked
 
     def binds(self, ledger: Ledger, price: Decimal) -> Decimal:
         """Return nothing: coin is paid for."""
@@ -136,13 +165,9 @@ class SpotMarket:
         """Return what the coin would bring."""
         return position.size * price
 
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return nothing: coin that was there is sold like any other, and a run that does so has gone short."""
-        return ZERO
-
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
-        """Return that of shares."""
-        return usual
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
+        """Return that of shares, in fractions."""
+        return coin_scheme(usual, rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +197,18 @@ class SwapMarket:
         ledger.positions[self.symbol], profit = self.position(ledger).moved(delta, fill.price)
         ledger.add(self.quote, profit - fill.fee_quote)
 
-    def locks(
-        self, ledger: Ledger, remaining: Decimal, price: Decimal, *, is_buy: bool, reduces: bool
-    ) -> tuple[str, Decimal]:
-        """Return the margin of what the order would open."""
+    def locks(self, ledger: Ledger, orders: Iterable[Resting], price: Decimal) -> dict[str, Decimal]:
+        """Return the margin of what the position may grow to, beyond that of the position.
+
+        Bids and asks cannot both make it grow: the greater of the two counts, as Binance sets margin aside.
+        """
         position = self.position(ledger)
-        closes = max(-position.size if is_buy else position.size, ZERO)
-        opens = ZERO if reduces else max(remaining - closes, ZERO)
-        return self.quote, opens * price / position.leverage
+        held = position.size * (price or position.price or ZERO)
+        opening = [order for order in orders if not order.reduces]
+        bids = sum((order.cost for order in opening if order.is_buy), ZERO)
+        asks = sum((order.cost for order in opening if not order.is_buy), ZERO)
+        most = max(abs(held), abs(held + bids), abs(held - asks))
+        return {self.quote: (most - abs(held)) / position.leverage}
 
     def binds(self, ledger: Ledger, price: Decimal) -> Decimal:
         """Return the margin of the position, less what it has won."""
@@ -190,18 +219,9 @@ class SwapMarket:
         """Return the profit that is not realised."""
         return position.gain(price)
 
-    def inherited(self, ledger: Ledger, own: Decimal) -> Decimal:
-        """Return what a former run has left, and others have done since."""
-        return self.position(ledger).size - own
-
-    def scheme(self, ledger: Ledger, usual: Any) -> Any:
+    def scheme(self, ledger: Ledger, usual: Any, rate: float) -> Any:
         """Return that of a future whose margin is its price through the leverage; sizes are in base currency."""
-        return bt.CommissionInfo(
-            commission=self.taker,
-            commtype=bt.CommInfoBase.COMM_PERC,
-            stocklike=False,
-            automargin=float(1 / self.position(ledger).leverage),
-        )
+        return swap_scheme(self.taker, float(self.position(ledger).leverage), rate)
 
 
 def market_of(exchange: Any, symbol: str) -> Market:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from tradeguard_backtrader.fills import ZERO, exact
 from tradeguard_backtrader.net_position import NetPosition
 
-__all__ = ["Balance", "Ledger", "Snapshot", "balances_of"]
+__all__ = ["Balance", "Ledger", "Snapshot", "balances_of", "rates_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,25 @@ def balances_of(answer: Mapping[str, Any]) -> dict[str, Balance]:
     return balances
 
 
+def rates_into(currency: str, prices: Mapping[tuple[str, str], Decimal]) -> dict[str, Decimal]:
+    """Return what one of each currency is worth in `currency`, by way of as few markets as can be.
+
+    Args:
+        currency: in which to count; it is worth 1.
+        prices: by base and quote currency; 0 is none.
+    """
+    rates, found = {currency: Decimal(1)}, [currency]
+    for known in found:
+        for (base, quote), price in prices.items():
+            if price and quote == known and base not in rates:
+                rates[base] = rates[known] * price
+                found.append(base)
+            elif price and base == known and quote not in rates:
+                rates[quote] = rates[known] / price
+                found.append(quote)
+    return rates
+
+
 @dataclass(slots=True)
 class Ledger:
     """What the account holds, as far as we know.
@@ -64,21 +83,26 @@ class Ledger:
     taken_at: float | None = None
     positions: dict[str, NetPosition] = field(default_factory=dict)
     _totals: dict[str, Decimal] = field(default_factory=dict)
-    _locked_by_others: dict[str, Decimal] = field(default_factory=dict)
+    _locked_besides: dict[str, Decimal] = field(default_factory=dict)
 
-    def refresh(self, snapshot: Snapshot, reserved: Mapping[str, Decimal]) -> None:
+    def refresh(
+        self, snapshot: Snapshot, reserved: Mapping[str, Decimal], margined: Collection[str] = ()
+    ) -> None:
         """Take over a snapshot.
 
         Args:
             snapshot: the balances and positions; every fill that was applied is in them, and no other.
             reserved: what our own open orders lock, by currency.
+            margined: currencies of which margin is locked, which the exchange knows better than we do: if it is
+                less than we reckon, that counts.
         """
         self.taken_at = snapshot.taken_at
         self.positions = dict(snapshot.positions)
         self._totals = {currency: balance.total for currency, balance in snapshot.balances.items()}
-        self._locked_by_others = {
-            currency: max(balance.locked - reserved.get(currency, ZERO), ZERO)
+        self._locked_besides = {
+            currency: balance.locked - reserved.get(currency, ZERO)
             for currency, balance in snapshot.balances.items()
+            if currency in margined or balance.locked > reserved.get(currency, ZERO)
         }
 
     def add(self, currency: str, amount: Decimal) -> None:
@@ -89,26 +113,23 @@ class Ledger:
         """Return what there is of a currency, locked or not."""
         return self._totals.get(currency, ZERO)
 
-    def free(self, currency: str, reserved: Mapping[str, Decimal]) -> Decimal:
-        """Return what can be spent of a currency while our open orders and positions bind `reserved`."""
-        locked = self._locked_by_others.get(currency, ZERO) + reserved.get(currency, ZERO)
-        return max(self.total(currency) - locked, ZERO)
+    def free(self, currency: str, reserved: Mapping[str, Decimal], bound: Decimal = ZERO) -> Decimal:
+        """Return what can be spent of a currency.
 
-    def value(
-        self, currency: str, prices: Mapping[tuple[str, str], Decimal], others: Iterable[str]
-    ) -> Decimal:
-        """Return the worth, in `currency`, of it and of the currencies in `others`.
+        Args:
+            currency: which one.
+            reserved: what our open orders lock, by currency.
+            bound: what positions bind of it; negative where they have won more.
+        """
+        locked = self._locked_besides.get(currency, ZERO) + reserved.get(currency, ZERO)
+        return max(self.total(currency) - max(locked, ZERO) - bound, ZERO)
+
+    def value(self, currency: str, prices: Mapping[tuple[str, str], Decimal]) -> Decimal:
+        """Return the worth, in `currency`, of it and of all currencies that have a price.
 
         Args:
             currency: in which to count.
-            prices: by base and quote currency.
-            others: further currencies; one without a price counts for nothing.
+            prices: by base and quote currency; 0 is none.
         """
-        worth = self.total(currency)
-        for other in others:
-            direct, inverse = prices.get((other, currency)), prices.get((currency, other))
-            if direct is not None:
-                worth += self.total(other) * direct
-            elif inverse:
-                worth += self.total(other) / inverse
-        return worth
+        rates = rates_into(currency, prices)
+        return sum((self.total(name) * rate for name, rate in rates.items()), ZERO)

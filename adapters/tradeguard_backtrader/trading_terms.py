@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tradeguard.exceptions import ConfigurationException
 
 __all__ = ["TradingTerms", "unfit"]
+
+Number = float | Decimal
+"""What a number may be; those of numpy, too."""
 
 _MODES = ("cross", "isolated")
 
@@ -27,12 +32,13 @@ class TradingTerms:
         ConfigurationException: a value is out of its bounds.
     """
 
-    leverage: float | Mapping[str, float] | None = None
+    leverage: Number | Mapping[str, Number] | None = None
     margin_mode: str | Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name, value in _each("leverage", self.leverage):
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            # Decimal is no Real, and a number of numpy no int.
+            number = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or value < 1:
                 raise unfit(f"{name} must be a finite number of at least 1, not {value!r}", "leverage")
         for name, value in _each("margin_mode", self.margin_mode):
@@ -41,11 +47,17 @@ class TradingTerms:
 
     def leverage_of(self, symbol: str) -> float | None:
         """Return the leverage with which `symbol` is to be traded; None leaves it as it is."""
-        return self.leverage.get(symbol) if isinstance(self.leverage, Mapping) else self.leverage
+        told = self.leverage.get(symbol) if isinstance(self.leverage, Mapping) else self.leverage
+        return None if told is None else float(told)
 
     def margin_mode_of(self, symbol: str) -> str | None:
         """Return the margin mode in which `symbol` is to be traded; None leaves it as it is."""
         return self.margin_mode.get(symbol) if isinstance(self.margin_mode, Mapping) else self.margin_mode
+
+    def set_for_all(self) -> list[str]:
+        """Return the fields that were set for all swaps together."""
+        fields = (("leverage", self.leverage), ("margin_mode", self.margin_mode))
+        return [field for field, value in fields if value is not None and not isinstance(value, Mapping)]
 
     def named(self) -> dict[str, str]:
         """Return the symbols that were named, and in which field."""

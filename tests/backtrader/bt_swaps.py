@@ -76,11 +76,12 @@ class SwapExchange(ScriptedExchange):
         size, entry = self.position
         total = self.wallet + size * self.size * (self.price - entry)
         used = abs(size) * self.size * self.price / self.leverage
-        used += sum(
-            (order["amount"] - order["filled"]) * self.size * order["price"] / self.leverage
-            for order in self.orders.values()
-            if order["status"] == "open" and not order.get("reduceOnly")
-        )
+        held, resting = size * self.size * self.price, {"buy": 0.0, "sell": 0.0}
+        for order in self.orders.values():
+            if order["status"] == "open" and not order.get("reduceOnly"):
+                resting[order["side"]] += (order["amount"] - order["filled"]) * self.size * order["price"]
+        most = max(abs(held), abs(held + resting["buy"]), abs(held - resting["sell"]))
+        used += (most - abs(held)) / self.leverage
         self.balance = {"USDT": (total, used)}
         return super().fetch_balance()
 

@@ -23,7 +23,7 @@ def exchange() -> SwapExchange:
     """A short of two at 100, at 110 now with a leverage of 4, and an order that locks 30."""
     exchange = SwapExchange(ManualClock())
     exchange.position, exchange.price, exchange.leverage = (-2.0, 100.0), 110.0, 4.0
-    exchange.place("1", amount=1.0, price=120.0, symbol=SWAP)
+    exchange.place("1", amount=1.0, price=120.0, symbol=SWAP, side="sell")
     return exchange
 
 

@@ -332,6 +332,7 @@ def test_a_fee_whose_price_nobody_tells_counts_as_nothing_and_says_so(
     trade: Any, scripted: ScriptedExchange, clock: EventClock
 ) -> None:
     clock.at(4.5, lambda: scripted.fill("1", 1.0, cost=0.03, currency="XYZ"))
+    clock.at(4.5, lambda: scripted.balance.update(ETH=(6.0, 0.0)))
     log = trade({4: limit()})
     assert log.clones[-1].executed.comm == 0.0
     assert log.kinds() == ["fee"]

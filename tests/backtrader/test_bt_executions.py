@@ -10,12 +10,14 @@ import backtrader as bt
 import pytest
 from bt_swaps import SWAP
 
+from tradeguard.testing import ManualClock
 from tradeguard_backtrader.executions import Executions
 from tradeguard_backtrader.fills import Fill, FillBook
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
-from tradeguard_backtrader.markets import SwapMarket
+from tradeguard_backtrader.markets import SpotMarket, SwapMarket
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.order_routing import OrderRequest
+from tradeguard_backtrader.outside_changes import OutsideChanges
 from tradeguard_backtrader.snapshot import Balance, Snapshot
 from tradeguard_backtrader.submission import OrderTicket
 
@@ -26,7 +28,10 @@ DATA = SimpleNamespace(close=[100.0], datetime=[1.0])
 
 def holding(size: str) -> Executions:
     """An account with 1000 USDT whose balance was taken at ten seconds."""
-    executions = Executions(LiveOrders(), {SWAP: MARKET}, True, lambda monotonic: int(monotonic * 1000))
+    outside = OutsideChanges(lambda _: D("0.001"))
+    executions = Executions(
+        LiveOrders(), {SWAP: MARKET}, True, lambda monotonic: int(monotonic * 1000), outside, ManualClock()
+    )
     position = NetPosition(D(size), D(100) if D(size) else D(0), D(4))
     executions.refresh(Snapshot({"USDT": Balance(D(1000))}, 10.0, {SWAP: position}), {SWAP: D(100)})
     return executions
@@ -76,3 +81,17 @@ def test_a_fill_after_the_balance_moves_the_account() -> None:
     assert (executions.position(SWAP).size, executions.position(SWAP).price) == (2.0, 90.0)
     assert executions.value("USDT", {SWAP: D(100)}) == 1020.0
     assert executions.cash("USDT", {SWAP: D(100)}) == 1020.0 - 50.0
+
+
+def test_what_a_swap_has_won_is_converted() -> None:
+    """On an exchange that pays spot and swaps from one balance."""
+    outside, markets = (
+        OutsideChanges(lambda _: D(0)),
+        {SWAP: MARKET, "BTC/USDT": SpotMarket("BTC/USDT", "BTC", "USDT")},
+    )
+    executions = Executions(LiveOrders(), markets, True, lambda _: 0, outside, ManualClock())
+    prices = {SWAP: D(110), "BTC/USDT": D(40_000)}
+    held = {SWAP: NetPosition(D(-20), D(160), D(4))}
+    executions.refresh(Snapshot({"USDT": Balance(D(7000)), "BTC": Balance(D(1))}, 1.0, held), prices)
+    assert executions.value("USDT", prices) == 48_000.0
+    assert executions.value("BTC", prices) == 1.2

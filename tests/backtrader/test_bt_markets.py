@@ -13,7 +13,15 @@ from tradeguard.testing import ManualClock
 from tradeguard_backtrader.claims import Claims
 from tradeguard_backtrader.fills import Fill
 from tradeguard_backtrader.held_orders import HeldOrder
-from tradeguard_backtrader.markets import RefusedError, SpotMarket, SwapMarket, in_base, in_units, market_of
+from tradeguard_backtrader.markets import (
+    RefusedError,
+    Resting,
+    SpotMarket,
+    SwapMarket,
+    in_base,
+    in_units,
+    market_of,
+)
 from tradeguard_backtrader.net_position import NetPosition
 from tradeguard_backtrader.order_routing import dust_of
 from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot
@@ -84,7 +92,9 @@ def test_a_fill_of_spot_changes_coin_and_cash() -> None:
         ("0", False, False, 75),
         ("0", True, True, 0),
         ("2", True, False, 75),
-        ("2", False, False, 25),
+        ("2", False, False, 0),  # it turns two long into one short, which needs no more
+        ("1", False, False, 25),
+        ("2", False, True, 0),
         ("-5", True, False, 0),
     ],
 )
@@ -93,14 +103,40 @@ def test_an_order_locks_the_margin_of_what_it_would_open(
 ) -> None:
     """Three at 100, with a leverage of 4."""
     market = SwapMarket(SWAP, "USDT")
-    assert market.locks(ledger(size), D(3), D(100), is_buy=is_buy, reduces=reduces) == ("USDT", locked)
+    order = Resting(D(3), D(100), is_buy, reduces)
+    assert market.locks(ledger(size), [order], D(100)) == {"USDT": locked}
+
+
+@pytest.mark.parametrize(
+    ("size", "bids", "asks", "price", "locked"),
+    [
+        ("0", 3, 2, 100, 75),
+        ("0", 2, 3, 100, 75),
+        ("1", 3, 5, 100, 75),  # four long, or four short: three more than there is
+        ("1", 3, 6, 100, 100),
+        ("-1", 3, 2, 100, 50),
+        ("1", 3, 0, 0, 75),  # a position without a last price counts at its own
+        ("2", 0, 3, 50, 25),  # the position is worth 100, and the orders of 300 turn it into 200 short
+    ],
+)
+def test_orders_on_both_sides_lock_the_margin_of_the_greater_of_them(
+    size: str, bids: int, asks: int, price: int, locked: int
+) -> None:
+    """At 100, with a leverage of 4."""
+    orders = [Resting(D(1), D(100), True)] * bids + [Resting(D(1), D(100), False)] * asks
+    assert SwapMarket(SWAP, "USDT").locks(ledger(size), orders, D(price)) == {"USDT": locked}
+
+
+def test_orders_of_spot_lock_coin_and_cash() -> None:
+    orders = [Resting(D(3), D(100), True), Resting(D(2), D(110), False), Resting(D(1), D(90), True)]
+    assert SPOT.locks(ledger(), orders, D(100)) == {"ETH": 2, "USDT": 390}
 
 
 def test_cash_is_what_margin_and_losses_leave() -> None:
     market, kept = SwapMarket(SWAP, "USDT"), ledger("-2")
     assert market.binds(kept, D(110)) == 2 * 110 / 4 + 20
-    assert kept.free("USDT", {"USDT": market.binds(kept, D(110))}) == 1000 - 55 - 20
-    assert kept.free("USDT", {"USDT": market.binds(kept, D(50))}) == 1000 - 25 + 100
+    assert kept.free("USDT", {}, market.binds(kept, D(110))) == 1000 - 55 - 20
+    assert kept.free("USDT", {}, market.binds(kept, D(50))) == 1000 - 25 + 100
 
 
 @pytest.mark.parametrize(("size", "price", "profit"), [("-2", 90.0, 20.0), ("2", 90.0, -20.0)])
@@ -108,13 +144,36 @@ def test_backtrader_counts_profit_value_and_margin_as_the_exchange_does(
     size: str, price: float, profit: float
 ) -> None:
     market, kept = SwapMarket(SWAP, "USDT", taker=0.0005), ledger(size)
-    scheme = market.scheme(kept, None)
+    scheme = market.scheme(kept, None, 1.0)
     position = bt.Position(float(size), 100.0)
     assert not scheme.stocklike
     assert scheme.profitandloss(position.size, position.price, price) == profit
     assert scheme.getvalue(position, price) == pytest.approx(float(market.position(kept).margin(D(price))))
     assert scheme.getcommission(2.0, 100.0) == pytest.approx(0.1)
     assert scheme.getsize(100.0, 1000.0) == 40
+    assert scheme.getsize(100.0, 10.0) == 0.4
+
+
+def test_cash_buys_fractions_of_a_coin() -> None:
+    usual = bt.CommInfoBase(percabs=True)
+    scheme = SPOT.scheme(ledger(), usual, 1.0)
+    assert scheme.stocklike
+    assert (scheme.getsize(40_000.0, 5000.0), usual.getsize(40_000.0, 5000.0)) == (0.125, 0)
+    assert SPOT.scheme(ledger(), usual, 2.0).getsize(40_000.0, 5000.0) == 0.25
+    assert scheme.getvaluesize(-2, 100.0) == usual.getvaluesize(-2, 100.0)
+
+
+def test_commission_in_per_cent_stays_what_it_is() -> None:
+    usual = bt.CommInfoBase(commission=0.1)
+    assert SPOT.scheme(ledger(), usual, 1.0).getcommission(2, 100.0) == usual.getcommission(2, 100.0) == 0.2
+
+
+def test_a_scheme_of_the_users_own_is_theirs() -> None:
+    class Own(bt.CommInfoBase):  # type: ignore[misc]
+        pass
+
+    usual = Own()
+    assert SPOT.scheme(ledger(), usual, 1.0) is usual
 
 
 def test_orders_and_trades_are_read_in_base_currency() -> None:

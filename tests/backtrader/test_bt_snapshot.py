@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradeguard_backtrader.fills import Fill
 from tradeguard_backtrader.markets import SpotMarket
-from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, balances_of
+from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, balances_of, rates_into
 
 SPOT = SpotMarket("ETH/BTC", "ETH", "BTC")
 
@@ -62,11 +62,36 @@ def test_cash_is_what_neither_our_orders_nor_others_lock() -> None:
     assert kept.free("BTC", {"BTC": Decimal(20)}) == 0
 
 
+def test_margin_is_what_the_exchange_says_even_where_that_is_less_than_we_reckon() -> None:
+    kept = Ledger()
+    kept.refresh(Snapshot({"USDT": Balance(Decimal(10), Decimal(2))}, 1.0), {"USDT": Decimal(3)}, {"USDT"})
+    assert kept.free("USDT", {"USDT": Decimal(3)}) == 8
+    assert kept.free("USDT", {}) == 10
+    assert kept.free("USDT", {"USDT": Decimal(3)}, Decimal(-4)) == 12
+
+
+def test_coins_that_the_exchange_does_not_call_locked_are_locked_by_our_orders() -> None:
+    kept = Ledger()
+    kept.refresh(Snapshot({"BTC": Balance(Decimal(10))}, 1.0), {"BTC": Decimal(3)})
+    assert kept.free("BTC", {"BTC": Decimal(3)}) == 7
+
+
 def test_the_worth_counts_every_currency_that_has_a_price() -> None:
     kept = ledger(BTC=("2", "0"), ETH=("10", "5"), USDT=("30000", "0"), DOGE=("1000", "0"))
     prices = {("ETH", "BTC"): Decimal("0.05"), ("BTC", "USDT"): Decimal(60_000)}
-    assert kept.value("BTC", prices, ["ETH", "USDT", "DOGE"]) == Decimal("3.0")
+    assert kept.value("BTC", prices) == Decimal("3.0")
 
 
 def test_a_price_of_zero_is_no_price() -> None:
-    assert ledger(BTC=("2", "0"), USDT=("9", "0")).value("BTC", {("BTC", "USDT"): Decimal(0)}, ["USDT"]) == 2
+    assert ledger(BTC=("2", "0"), USDT=("9", "0")).value("BTC", {("BTC", "USDT"): Decimal(0)}) == 2
+
+
+def test_what_has_no_price_of_its_own_is_converted_by_way_of_others() -> None:
+    prices = {("ETH", "BTC"): Decimal("0.05"), ("BTC", "USDT"): Decimal(60_000), ("DOGE", "EUR"): Decimal(1)}
+    assert rates_into("USDT", prices) == {"USDT": 1, "BTC": 60_000, "ETH": 3000}
+    assert rates_into("ETH", prices) == {"ETH": 1, "BTC": 20, "USDT": 20 / Decimal(60_000)}
+
+
+def test_the_shortest_way_is_taken() -> None:
+    prices = {("A", "B"): Decimal(2), ("B", "C"): Decimal(3), ("A", "C"): Decimal(7)}
+    assert rates_into("C", prices)["A"] == 7

@@ -12,6 +12,7 @@ from bt_exchange import ScriptedExchange
 from bt_runs import EventClock, Log, run
 from bt_swaps import SWAP, SwapExchange
 
+from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader import GuardedStore, StoreConfig
 
 Stores = Callable[..., GuardedStore]
@@ -98,15 +99,46 @@ def test_cash_is_free_margin_and_value_the_margin_balance(
     assert seen[1] == (1000.0 + gain - margin, 1000.0 + gain, margin)
 
 
-def test_a_limit_order_binds_margin_for_what_it_would_open(trade: Trade, exchange: SwapExchange) -> None:
+def test_a_limit_order_binds_margin_for_what_it_would_add(trade: Trade, exchange: SwapExchange) -> None:
+    """Two short, worth 200, would become four long, of which the rest cost 320."""
     exchange.leverage = 4.0
     exchange.position = (-2.0, 100.0)
     seen: list[Any] = []
     trade({
-        4: lambda strategy: strategy.buy(size=5, exectype=bt.Order.Limit, price=80.0),
+        4: lambda strategy: strategy.buy(size=6, exectype=bt.Order.Limit, price=80.0),
         8: look_at(seen, "get_cash"),
     })  # fmt: skip
-    assert seen == [(1000.0 - 50.0 - 3 * 80 / 4,)]
+    assert seen == [(1000.0 - 50.0 - (6 * 80 - 200 - 200) / 4,)]
+
+
+def test_orders_on_both_sides_bind_margin_once(trade: Trade, exchange: SwapExchange) -> None:
+    exchange.leverage = 4.0
+    seen: list[Any] = []
+
+    def grid(strategy: Any) -> None:
+        strategy.buy(size=2, exectype=bt.Order.Limit, price=90.0)
+        strategy.sell(size=2, exectype=bt.Order.Limit, price=110.0)
+
+    trade({4: grid, 8: look_at(seen, "get_cash"), 30: look_at(seen, "get_cash")}, bars=40)
+    assert seen == [(1000.0 - 2 * 110 / 4,)] * 2
+
+
+def test_margin_that_the_exchange_reckons_otherwise_is_the_exchanges(
+    trade: Trade, exchange: SwapExchange
+) -> None:
+    """It sets nothing aside for an order that reduces in fact, though it may open."""
+    honest, seen = exchange.fetch_balance, []
+
+    def fetch_balance(*params: Any) -> Any:
+        answer = honest(*params)
+        return answer | {"USDT": {"free": 1000.0, "used": 0.0, "total": 1000.0}}
+
+    exchange.fetch_balance = fetch_balance  # type: ignore[method-assign]
+    trade({
+        4: lambda strategy: strategy.buy(size=2, exectype=bt.Order.Limit, price=90.0),
+        10: look_at(seen, "get_cash"),
+    }, config=StoreConfig(balance_refresh=2.0))  # fmt: skip
+    assert seen == [(1000.0,)]
 
 
 def test_a_fee_leaves_the_wallet_and_not_the_position(trade: Trade, exchange: SwapExchange) -> None:
@@ -289,11 +321,9 @@ def test_an_adopted_order_that_only_reduces_locks_nothing(trade: Trade, exchange
     assert seen == [(950.0,)]
 
 
-def test_what_is_won_counts_in_the_settle_currency_alone(trade: Trade, exchange: SwapExchange) -> None:
-    exchange.position = (-2.0, 110.0)
-    seen: list[Any] = []
-    trade({8: look_at(seen, "get_cash", "get_value")}, broker={"currency": "EUR"})
-    assert seen == [(0.0, 0.0)]
+def test_a_currency_that_no_data_tells_the_price_of_is_refused(trade: Trade, exchange: SwapExchange) -> None:
+    with pytest.raises(ConfigurationException, match=r"'EUR' is none of which .* known are USDT"):
+        trade(broker={"currency": "EUR"})
 
 
 def test_an_open_order_is_adopted_in_base_currency(contracts: tuple[SwapExchange, Trade]) -> None:
@@ -408,3 +438,11 @@ def test_a_commission_scheme_of_your_own_wins(trade: Trade, exchange: SwapExchan
 
     trade({4: look})
     assert seen == [False, 7.0]
+
+
+def test_an_executed_order_is_worth_its_margin(trade: Trade, exchange: SwapExchange) -> None:
+    """As Backtrader's own broker tells it: the value of four at 100 is their margin, at a leverage of 4."""
+    exchange.leverage = 4.0
+    log = trade({4: lambda strategy: strategy.sell(size=4), 8: lambda strategy: strategy.buy(size=1)})
+    values = [clone.executed.value for clone in log.clones if clone.status == bt.Order.Completed]
+    assert values == [100.0, 25.0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import ccxt
+import numpy as np
 import pytest
-from bt_exchange import MARKET
+from bt_exchange import MARKET, ScriptedExchange
 from bt_runs import EventClock, Log, run
 from bt_swaps import SWAP, SwapExchange, swap_market
 
@@ -45,7 +47,10 @@ def reasons(log: Log) -> list[str]:
     return [f"{clone.getstatusname()}: {clone.info.get('reason', '')}" for clone in log.clones]
 
 
-@pytest.mark.parametrize("leverage", [3, 3.0, {SWAP: 3}])
+@pytest.mark.parametrize(
+    "leverage",
+    [3, 3.0, Decimal(3), np.int64(3), np.float64(3), {SWAP: 3}, {SWAP: Decimal(3)}, {SWAP: np.int64(3)}],
+)
 def test_leverage_and_margin_mode_are_set_before_the_first_order(
     trade: Trade, exchange: SwapExchange, leverage: Any
 ) -> None:
@@ -212,3 +217,28 @@ def test_the_swap_account_is_asked_for_where_the_exchange_tells_another(
     run(store_of(exchange), symbol=SWAP, trading=True, history=2, bars=3)
     assert asked
     assert asked == [params] * len(asked)
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({"leverage": 3}, "GuardedBroker.leverage is of swaps, and there are none among the datas: ETH/BTC"),
+        ({"margin_mode": "cross"}, "GuardedBroker.margin_mode is of swaps"),
+        ({"leverage": {"ETH/BTC": 3}}, "GuardedBroker.leverage names 'ETH/BTC', which is no swap"),
+        (
+            {"margin_mode": {"ETH/BTC": "cross"}},
+            "GuardedBroker.margin_mode names 'ETH/BTC', which is no swap",
+        ),
+    ],
+)
+def test_terms_of_swaps_are_refused_where_only_coins_are_traded(
+    scripted: ScriptedExchange, store_of: Stores, terms: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationException, match=reason):
+        run(store_of(scripted), trading=True, history=2, bars=6, broker=terms)
+
+
+@pytest.mark.parametrize("leverage", [Decimal("NaN"), Decimal("0.5"), np.int64(0), np.True_, "3", True])
+def test_what_is_no_leverage_is_refused(leverage: Any) -> None:
+    with pytest.raises(ConfigurationException, match=r"GuardedBroker\.leverage must be a finite number"):
+        TradingTerms(leverage=leverage)
