@@ -21,6 +21,8 @@ from tradeguard_backtrader.markets import Market, RefusedError, in_units, market
 from tradeguard_backtrader.stamps import epoch_ms
 
 __all__ = [
+    "CONDITIONS",
+    "STOPS",
     "OrderRequest",
     "adopted_order",
     "dust_of",
@@ -41,9 +43,9 @@ _TYPES = {
     bt.Order.StopTrail: "market",
     bt.Order.StopTrailLimit: "limit",
 }
-_STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
+STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
 _TRAILS = frozenset({bt.Order.StopTrail, bt.Order.StopTrailLimit})
-_CONDITIONS = (
+CONDITIONS = (
     "triggerPrice", "stopPrice", "stopLossPrice", "takeProfitPrice", "trailingAmount", "trailingPercent",
     "callbackRate", "trailingDelta",
 )  # fmt: skip
@@ -111,14 +113,14 @@ def route(
         RefusedError: the exchange cannot do this, or refuses an order of this size.
     """
     market = market_of(exchange, symbol)
-    conditions = [] if market.rests_stops else [name for name in _CONDITIONS if name in params]
+    conditions = [] if market.rests_stops else [name for name in CONDITIONS if name in params]
     if conditions:
         raise RefusedError(
             f"{symbol}: {conditions[0]} makes an order that cannot be followed up; order a Stop or a StopTrail"
         )
     kind = _kind(order)
     trigger = (
-        None if order.exectype not in _STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
+        None if order.exectype not in STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
     )
     name = None if trigger is None or triggered else trigger_name(exchange, symbol)
     if trigger is not None and name is None and not triggered:
@@ -171,7 +173,7 @@ def is_native(order: Any, symbol: str, exchange: Any) -> bool:
     Raises:
         RefusedError: the market cannot be traded.
     """
-    if order.exectype in _STOPS:
+    if order.exectype in STOPS:
         return market_of(exchange, symbol).rests_stops and trigger_name(exchange, symbol) is not None
     return order.exectype in (bt.Order.Market, bt.Order.Limit)
 
