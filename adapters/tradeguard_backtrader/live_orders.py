@@ -56,7 +56,7 @@ class LiveOrder:
         return self.market.locks(
             ledger,
             self.book.remaining,
-            exact(request.price),
+            exact(request.worst_price),
             is_buy=request.side == "buy",
             reduces=request.reduces,
         )

@@ -7,6 +7,8 @@ No request is made: what the exchange cannot do, or would refuse for its size, i
 from __future__ import annotations
 
 import datetime as dt
+import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,6 +66,7 @@ class OrderRequest:
         amount: base currency, in the market's precision.
         price: quote currency per base; None for a market order.
         params: further parameters.
+        trigger: the price at which an order that rests at the exchange as a stop is triggered, else None.
     """
 
     ref: int
@@ -73,6 +76,12 @@ class OrderRequest:
     amount: float
     price: float | None
     params: Mapping[str, Any] = field(default_factory=dict)
+    trigger: float | None = None
+
+    @property
+    def worst_price(self) -> float | None:
+        """The price for which the exchange locks cash; None where nobody knows it."""
+        return self.trigger if self.price is None else self.price
 
     @property
     def exact_amount(self) -> Decimal:
@@ -142,6 +151,7 @@ def route(
         amount=amount,
         price=price,
         params={**({} if name is None else {name: trigger}), **params},
+        trigger=None if name is None else trigger,
     )
     _require_limits(exchange.markets[symbol], request, in_units(amount, market), reference)
     return request
@@ -151,9 +161,20 @@ def _kind(order: Any) -> str:
     kind = _TYPES.get(order.exectype)
     if kind is None:
         raise RefusedError(f"orders of type {order.getordername()} cannot be sent to an exchange")
-    if order.exectype in _TRAILS and not (order.trailamount or order.trailpercent):
-        raise RefusedError("a trailing stop needs its trailamount or its trailpercent")
+    if order.exectype in _TRAILS:
+        _require_trail(order)
     return kind
+
+
+def _require_trail(order: Any) -> None:
+    told = {"trailamount": order.trailamount, "trailpercent": order.trailpercent}
+    for name, distance in told.items():
+        if distance is None:
+            continue
+        if not isinstance(distance, numbers.Real) or not 0 <= float(distance) < math.inf:
+            raise RefusedError(f"{name} {distance!r} is no distance for a stop to follow the price in")
+    if not any(told.values()):
+        raise RefusedError("a trailing stop needs its trailamount or its trailpercent")
 
 
 def trigger_name(exchange: Any, symbol: str) -> str | None:
@@ -271,5 +292,6 @@ def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
         amount=adopted.remaining,
         price=price,
         params={"reduceOnly": True} if found.get("reduceOnly") else {},
+        trigger=trigger,
     )
     return order, request

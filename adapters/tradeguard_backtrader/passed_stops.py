@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 
 from tradeguard_backtrader.live_orders import LiveOrder
-from tradeguard_backtrader.order_routing import CONDITIONS, STOPS
+from tradeguard_backtrader.order_routing import STOPS
 from tradeguard_backtrader.prices import PriceWatch
 
 __all__ = ["PassedStops"]
@@ -39,9 +39,7 @@ class PassedStops:
 
     def is_refused(self, live: LiveOrder, error: BaseException) -> bool:
         """Whether the exchange refused the stop with `error` because its price was passed."""
-        if live.order.exectype not in STOPS or not any(
-            name in live.ticket.request.params for name in CONDITIONS
-        ):
+        if live.order.exectype not in STOPS or live.ticket.request.trigger is None:
             return False
         if isinstance(error, ccxt.OrderImmediatelyFillable):
             return True
