@@ -144,5 +144,6 @@ def _held_order(held: HeldOrder, data: Any, size: float) -> tuple[Any, OrderRequ
         amount=size,
         price=price,
         params=held.params,
+        trigger=None if held.is_fired else held.price,
     )
     return order, request

@@ -9,9 +9,10 @@ from typing import Any
 from tradeguard_backtrader.account import AccountDesk
 from tradeguard_backtrader.account_setup import AccountSetup
 from tradeguard_backtrader.broker_events import BrokerEvent
+from tradeguard_backtrader.cancels import CancelLane, PendingCancels
 from tradeguard_backtrader.doubts import DoubtDesk
 from tradeguard_backtrader.held_orders import HeldOrder
-from tradeguard_backtrader.submission import CancelLane, OrderTicket, SubmitLane, Traffic
+from tradeguard_backtrader.submission import OrderTicket, SubmitLane, Traffic
 from tradeguard_backtrader.trading_terms import TradingTerms
 
 __all__ = ["Desks"]
@@ -20,7 +21,8 @@ __all__ = ["Desks"]
 class Desks:
     """Everything of a broker that talks to the exchange, each on a worker of its own.
 
-    So a fetch that hangs delays no order, and an order in trouble delays none of another symbol and no cancel.
+    So a fetch that hangs delays no order, and an order or a cancel in trouble delays none of another symbol. An order
+    of the same symbol waits for the cancels before it, as long as `patience` allows.
 
     Args:
         store: the `GuardedStore`.
@@ -42,35 +44,31 @@ class Desks:
         terms: TradingTerms,
     ) -> None:
         self._store = store
-        self._post = post
+        self._inbox = post
         config = store.config
+        self._pending = PendingCancels(store.clock, config.patience)
         self._traffic = Traffic()
         self.account = AccountDesk(
             store.exchange,
             AccountSetup(store.exchange, store.load_markets, symbols, terms, store.notify),
             config,
             store.clock,
-            post,
+            self._post,
             store.notify,
             self._traffic,
         )
         self.account.expect(claims)
-        self._doubts = DoubtDesk(store.exchange, post, self.account.arrived, config, store.clock)
-        self._cancels = CancelLane(
-            store.exchange,
-            self.account.look_soon,
-            self._cancel_failed,
-            (config.retry_pause, config.max_retry_pause),
-        )
+        self._doubts = DoubtDesk(store.exchange, self._post, self.account.arrived, config, store.clock)
+        self._cancels: dict[str, CancelLane] = {}
         self._lanes: dict[str, SubmitLane] = {}
-        for name, desk in (("account", self.account), ("doubts", self._doubts), ("cancels", self._cancels)):
-            self._employ(name, desk)
+        self._employ("account", self.account)
+        self._employ("doubts", self._doubts)
 
     @property
     def is_quiet(self) -> bool:
         """Whether no order and no cancel is on its way, and no doubt is left that can be resolved."""
-        desks = (self._traffic, self._cancels, self._doubts, self.account)
-        return all(desk.is_quiet for desk in desks)
+        cancels = all(lane.is_quiet for lane in self._cancels.values())
+        return cancels and self._traffic.is_quiet and self._doubts.is_quiet and self.account.is_quiet
 
     def send(self, ticket: OrderTicket) -> None:
         """Have an order sent."""
@@ -81,17 +79,38 @@ class Desks:
             )
             self._lanes[symbol] = lane
             self._employ(f"orders-{symbol}", lane)
+        self._pending.sent(ticket)
         self._lanes[symbol].send(ticket)
 
     def cancel(self, ticket: OrderTicket) -> None:
         """Have an order cancelled: before it is sent, else at the exchange, else as soon as it is known there."""
         ticket.withdrawn = True
+        self._pending.asked(ticket)
         if ticket.order_id is not None:
-            self._cancels.send(ticket)
+            self._cancel_lane(ticket.request.symbol).send(ticket)
 
     def doubt(self, ticket: OrderTicket, error: BaseException) -> None:
         """Have it found out what became of an order that may have been sent."""
         self._doubts.add(ticket, error)
+
+    def _cancel_lane(self, symbol: str) -> CancelLane:
+        if symbol not in self._cancels:
+            config = self._store.config
+            lane = CancelLane(
+                self._store.exchange,
+                self.account.look_soon,
+                self._cancel_failed,
+                (config.retry_pause, config.max_retry_pause),
+            )
+            self._cancels[symbol] = lane
+            self._employ(f"cancels-{symbol}", lane)
+        return self._cancels[symbol]
+
+    def _post(self, event: BrokerEvent) -> None:
+        self._inbox(event)
+        symbol = self._pending.heard(event)
+        if symbol in self._lanes:
+            self._lanes[symbol].worker.wake()
 
     def _employ(self, name: str, desk: Any) -> None:
         desk.worker = self._store.workers.start(name, desk.step)

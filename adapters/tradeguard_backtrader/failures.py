@@ -25,6 +25,7 @@ __all__ = [
     "is_denied",
     "is_rejection",
     "is_unknown_symbol",
+    "passes",
     "unknown_symbol_error",
     "wait_hint",
 ]
@@ -43,6 +44,7 @@ _REFUSALS = (
 # Two that ccxt files under InvalidOrder: the order was taken before, or was taken and cannot be found yet.
 _DOUBTFUL = (ccxt.DuplicateOrderId, ccxt.OrderNotFound)
 _NEVER_SENT = (JournalError, OrderAbsentError, TradingRestrictedError)
+_PASSING = (*_NEVER_SENT, ccxt.AuthenticationError, ccxt.MarketClosed)
 
 
 class StaleAnswerError(Exception):
@@ -97,6 +99,11 @@ def is_rejection(error: BaseException) -> bool:
     if isinstance(error, (OutcomeUnknownError, *_DOUBTFUL)) or "duplicate" in str(error).lower():
         return False
     return isinstance(error, _NEVER_SENT + _REFUSALS)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether what kept an order from being placed has nothing to do with the order, and may pass."""
+    return isinstance(error, _PASSING)
 
 
 def wait_hint(error: BaseException) -> float | None:

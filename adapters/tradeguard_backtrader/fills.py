@@ -57,6 +57,8 @@ class FillBook:
         filled: what was filled so far.
         cost: what that cost, quote currency.
         fee_base: the part of the fees that was taken in base currency.
+        fee_quote: the part of the fees that was taken in quote currency.
+        comm: all fees in quote currency.
         last_ms: when the last of them was, epoch milliseconds; None where nobody tells.
     """
 
@@ -64,6 +66,8 @@ class FillBook:
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     fee_base: Decimal = ZERO
+    fee_quote: Decimal = ZERO
+    comm: Decimal = ZERO
     last_ms: int | None = None
     _seen: set[str] = field(default_factory=set)
 
@@ -76,6 +80,8 @@ class FillBook:
                 self.filled += fill.amount
                 self.cost += fill.cost
                 self.fee_base += fill.fee_base
+                self.fee_quote += fill.fee_quote
+                self.comm += fill.comm
                 self.last_ms = self.last_ms if fill.at_ms is None else fill.at_ms
                 fresh.append(fill)
         return fresh

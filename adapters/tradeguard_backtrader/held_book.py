@@ -9,6 +9,7 @@ broker, where these leave nobody with more exposure than was asked for, and no p
   end, and is sent for what they have left.
 - A fill has the others of the group that rest at the exchange cancelled; held ones shrink by it.
 - Completed, cancelled or expired, an order takes the others of its group with it. Refused, it does not.
+- An exit that was refused for what passes is sent again, unless another of its group was triggered before it.
 """
 
 from __future__ import annotations
@@ -148,8 +149,17 @@ class HeldBook:
         self._prune(order)
         return decisions
 
+    def is_exit(self, order: HeldOrder) -> bool:
+        """Whether it leaves what its parent has entered."""
+        parent = self._parent(order)
+        return parent is not None and parent.side != order.side
+
+    def fire(self, order: HeldOrder) -> list[Decision]:
+        """Have an order whose price was passed before the exchange could hold it be sent in its triggered form."""
+        return self._fire(order)
+
     def postpone(self, order: HeldOrder) -> None:
-        """Have an order that was triggered be sent again later; `resume` does it."""
+        """Have an order that could not be sent be sent again later; `resume` does it."""
         order.stage = Stage.TRIGGERED
         self._changed.add(order.home)
 
@@ -172,6 +182,8 @@ class HeldBook:
     def _release(self, order: HeldOrder) -> list[Decision]:
         if any(other.stage is Stage.SENT for other in self._others(order)):
             return []
+        if not order.is_fired and self._is_overtaken(order):
+            return []
         return self._send(order)
 
     def _send(self, order: HeldOrder) -> list[Decision]:
@@ -187,9 +199,10 @@ class HeldBook:
         for child in children:
             if parent.filled <= 0:
                 decisions += self._cancel(child)
-            elif child.may_rest_here and not (child.is_native and len(children) == 1):
+                continue
+            child.since_ms = now_ms if parent.filled_ms is None else parent.filled_ms
+            if child.may_rest_here and not (child.is_native and len(children) == 1):
                 child.stage = Stage.HELD
-                child.since_ms = now_ms if parent.filled_ms is None else parent.filled_ms
             else:
                 decisions += self._send(child)
         return decisions
@@ -198,7 +211,7 @@ class HeldBook:
         return [
             decision
             for other in self._others(order)
-            if other.stage not in (Stage.OVER, Stage.TRIGGERED) and not other.is_cancelled
+            if not (other.is_over or other.is_cancelled or other.is_going)
             for decision in self._cancel(other)
         ]
 

@@ -30,7 +30,7 @@ class Stage(StrEnum):
     HELD = "held"
     """Here, until the price or the time has come."""
     TRIGGERED = "triggered"
-    """To be sent as soon as the other orders of its group have left the exchange."""
+    """To be sent as soon as the other orders of its group have left the exchange, and nothing else is in its way."""
     SENT = "sent"
     """Handed over to the exchange; by its client order id the exchange's word on it is found."""
     OVER = "over"
@@ -117,6 +117,11 @@ class HeldOrder:
     def is_over(self) -> bool:
         """Whether nothing more will become of it."""
         return self.stage is Stage.OVER
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it was triggered and is to be sent for what the others of its group leave."""
+        return self.is_fired and self.stage is Stage.TRIGGERED
 
     @property
     def brought(self) -> Decimal:

@@ -3,33 +3,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import backtrader as bt
+
 from tradeguard.exceptions import TradingException
-from tradeguard.orders.errors import (
-    DuplicateIntentError,
-    JournalError,
-    OrderAbsentError,
-    OrderUnknownError,
-    TradingRestrictedError,
-)
+from tradeguard.orders.errors import DuplicateIntentError, OrderUnknownError
+from tradeguard.redaction import redact
 from tradeguard_backtrader.desks import Desks
+from tradeguard_backtrader.failures import passes
 from tradeguard_backtrader.fills import ZERO, Fill, exact
 from tradeguard_backtrader.held_book import Cancel, Decision, End, HeldBook, Send
 from tradeguard_backtrader.held_orders import HeldOrder, Stage
 from tradeguard_backtrader.held_store import HeldStore
+from tradeguard_backtrader.holding import held_of, sent_params
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.markets import RefusedError
 from tradeguard_backtrader.order_life import OrderLife
 from tradeguard_backtrader.order_routing import require_terms, route
+from tradeguard_backtrader.passed_stops import PassedStops
 from tradeguard_backtrader.prices import PriceWatch
 
 __all__ = ["HoldingDesk", "resize"]
 
-_NOT_NOW = (JournalError, OrderAbsentError, TradingRestrictedError)
-"""What keeps an order from being sent, and passes."""
+_logger = logging.getLogger("tradeguard.backtrader")
 
 
 class HoldingDesk:
@@ -66,8 +66,9 @@ class HoldingDesk:
         self._desks = desks
         self._shelf = shelf
         self._prices = prices
+        self._stops = PassedStops(broker.store, prices)
         self._lives: dict[str, LiveOrder] = {}
-        self._again_at: dict[str, float] = {}
+        self._again_at: dict[int, float] = {}
         self.is_restored = not len(book)
 
     # -- from the strategy --------------------------------------------------------------------------------------
@@ -93,6 +94,13 @@ class HoldingDesk:
                 self._life.accepted(live.order, self._broker)
         self._carry_out(decisions)
 
+    def send(self, live: LiveOrder) -> None:
+        """Send an order that waits for nothing and has no kin: to the exchange, or, if it is a passed stop, at once."""
+        if self._stops.is_passed(live):
+            self._carry_out(self._book.fire(self.attach(live)))
+        else:
+            self._desks.send(live.ticket)
+
     def link(self, live: LiveOrder, held: HeldOrder) -> HeldOrder:
         """Let `held` be about the order `live`."""
         live.held = held
@@ -104,10 +112,13 @@ class HoldingDesk:
         if live.held is not None:
             self._book.join(live.held, group)
 
-    def attach(self, live: LiveOrder, held: HeldOrder) -> None:
-        """Take in an order that was sent before it had any kin."""
+    def attach(self, live: LiveOrder) -> HeldOrder:
+        """Take in an order that was sent, or might have been, before it had any kin."""
+        held = held_of(live, sent_params(live), self._store.exchange_ms())
+        held.stage = Stage.SENT
         held.filled, held.fee_base, held.filled_ms = live.book.filled, live.book.fee_base, live.book.last_ms
         self._book.restore([self.link(live, held)])
+        return held
 
     def cancel(self, live: LiveOrder) -> None:
         """Cancel an order and whatever goes with it."""
@@ -128,8 +139,12 @@ class HoldingDesk:
         for order in held:
             self._show(order)
         for order in self._book:
-            is_due = now >= self._again_at.get(order.client_order_id, now)
-            if order.stage is Stage.TRIGGERED and is_due and order.client_order_id in self._lives:
+            live = self._lives.get(order.client_order_id)
+            if (
+                live is not None
+                and order.stage is Stage.TRIGGERED
+                and now >= self._again_at.get(live.order.ref, now)
+            ):
                 decisions += self._book.resume(order)
         self._carry_out(decisions)
 
@@ -160,27 +175,49 @@ class HoldingDesk:
         if live.held is not None:
             self._carry_out(self._book.ended(live.held, how, self._store.exchange_ms()))
 
-    def tries_again(self, live: LiveOrder, error: BaseException) -> bool:
-        """Whether an order that was triggered here and refused will be sent again, or looked for, all the same.
+    def refused(self, live: LiveOrder, error: BaseException) -> bool:
+        """Take note that an order was refused; False if it will be sent again, or looked for, all the same.
 
         An exit must not be lost to what passes: a restriction, a full disk, an exchange that cannot be reached.
         """
+        if not live.ticket.withdrawn:
+            if self._stops.is_refused(live, error):
+                self._carry_out(self._book.fire(self.attach(live) if live.held is None else live.held))
+                return False
+            if live.held is not None and self._must_go(live):
+                if isinstance(error, DuplicateIntentError):  # it was sent before this process began
+                    self._desks.doubt(live.ticket, error)
+                    return False
+                if passes(error):
+                    self._postpone(live, live.held, error)
+                    return False
+        self._tell_lost(live, str(error))
+        return True
+
+    def _must_go(self, live: LiveOrder) -> bool:
+        """Whether an order is an exit, or was accepted to be held here: its owner relies on it."""
         held = live.held
-        if held is None or not held.is_fired or live.ticket.withdrawn:
+        if held is None:
             return False
-        if isinstance(error, DuplicateIntentError):  # it was sent before this process began
-            self._desks.doubt(live.ticket, error)
-            return True
-        if not isinstance(error, _NOT_NOW):
-            return False
-        key = held.client_order_id
-        if key not in self._again_at:
-            text = f"order {live.order.ref} on {live.symbol} was triggered and cannot be sent yet: {error}"
-            self._store.notify("held_delayed", text, ref=live.order.ref, error=error)
-        self._again_at[key] = self._store.clock.monotonic() + self._store.config.max_retry_pause
+        is_new = live.order.status in (bt.Order.Created, bt.Order.Submitted)
+        return self._book.is_exit(held) or (held.is_fired and not is_new)
+
+    def _postpone(self, live: LiveOrder, held: HeldOrder, error: BaseException) -> None:
+        ref = live.order.ref
+        if ref not in self._again_at:
+            text = f"order {ref} on {live.symbol} cannot be sent yet: {error}"
+            self._store.notify("held_delayed", text, ref=ref, error=error)
+        self._again_at[ref] = self._store.clock.monotonic() + self._store.config.max_retry_pause
         self._book.postpone(held)
         self._carry_out([])
-        return True
+
+    def _tell_lost(self, live: LiveOrder, reason: str) -> None:
+        """Say so where an order that its owner relies on is refused for good."""
+        if self._must_go(live) and not live.ticket.withdrawn:
+            ref = live.order.ref
+            text = f"order {ref} on {live.symbol} was refused, and nobody will send it again: {reason}"
+            _logger.error("%s", redact(text))
+            self._store.notify("held_refused", text, ref=ref)
 
     # -- a former process's ---------------------------------------------------------------------------------------
 
@@ -239,6 +276,8 @@ class HoldingDesk:
 
     def _send(self, live: LiveOrder, held: HeldOrder, amount: Decimal) -> None:
         order, exchange = live.order, self._store.exchange
+        if held.is_native and self._stops.is_passed(live, 0 if held.parent is None else held.since_ms):
+            held.is_fired = True
         is_triggered = held.is_fired or not held.is_native
         self._show(held)
         try:
@@ -257,6 +296,7 @@ class HoldingDesk:
             else:
                 self._orders.close(live)
                 self._life.rejected(order, self._broker, str(refused))
+                self._tell_lost(live, str(refused))
                 self.ended(live, End.REFUSED)
             return
         order.triggered = held.is_fired

@@ -53,7 +53,10 @@ class LiveOrder:
         """What the exchange has locked something for."""
         request = self.ticket.request
         return Resting(
-            self.book.remaining, exact(request.price), request.side == "buy", reduces=request.reduces
+            self.book.remaining,
+            exact(request.worst_price),
+            request.side == "buy",
+            reduces=request.reduces,
         )
 
 

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import backtrader as bt
 
 from tradeguard_backtrader.desks import Desks
-from tradeguard_backtrader.held_orders import UNSENT, HeldOrder, Stage
+from tradeguard_backtrader.held_orders import HeldOrder, Stage
+from tradeguard_backtrader.holding import SIMPLE, held_of
 from tradeguard_backtrader.holding_desk import HoldingDesk, resize
 from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
 from tradeguard_backtrader.markets import RefusedError, market_of
@@ -23,15 +23,8 @@ from tradeguard_backtrader.order_routing import (
     symbol_of,
     valid_until_ms,
 )
-from tradeguard_backtrader.stamps import epoch_ms
 
 __all__ = ["OrderIntake"]
-
-_PRICED = frozenset(
-    {bt.Order.Limit, bt.Order.Stop, bt.Order.StopLimit, bt.Order.StopTrail, bt.Order.StopTrailLimit}
-)
-_LIMITED = frozenset({bt.Order.StopLimit, bt.Order.StopTrailLimit})
-_SIMPLE = frozenset({bt.Order.Market, bt.Order.Limit})
 
 
 class OrderIntake:
@@ -80,7 +73,7 @@ class OrderIntake:
             self._holding.place(bracket)
         else:
             self._life.submitted(order, self._broker)
-            self._desks.send(live.ticket)
+            self._holding.send(live)
 
     def cancel_unfinished(self, order: Any) -> bool:
         """Cancel an order that waits for the rest of its bracket, and the rest; False if it is none such."""
@@ -113,7 +106,7 @@ class OrderIntake:
         if is_exit or order.info.get("reduce_only"):
             params = {**market_of(self._exchange, symbol).closing, **params}
         native = is_native(order, symbol, self._exchange)
-        waits = parent is not None or not native or (leader is not None and order.exectype not in _SIMPLE)
+        waits = parent is not None or not native or (leader is not None and order.exectype not in SIMPLE)
         # Whatever it will be sent as, what the exchange refuses for its size or its prices is refused at once.
         request = route(order, symbol, self._exchange, params, triggered=waits)
         require_terms(self._broker.refusals, request)
@@ -125,7 +118,7 @@ class OrderIntake:
         live = self._make_live(order, request)
         live.expires_ms = valid_until_ms(order)
         if waits or leader is not None or not order.transmit:
-            held = live.held = self._held(live, params)
+            held = live.held = held_of(live, params, self._broker.store.exchange_ms())
             held.is_native = native
             held.stage = _stage(order, parent, waits)
             self._relate(held, parent, leader)
@@ -153,34 +146,7 @@ class OrderIntake:
 
     def _known(self, live: LiveOrder) -> HeldOrder:
         """Return what is held of an order, which may have been sent before it had any kin."""
-        if live.held is None:
-            held = self._held(live, live.ticket.request.params)
-            held.stage = Stage.SENT
-            self._holding.attach(live, held)
-            return held
-        return live.held
-
-    def _held(self, live: LiveOrder, params: Mapping[str, Any]) -> HeldOrder:
-        order, request = live.order, live.ticket.request
-        return HeldOrder(
-            client_order_id=str(params.get("clientOrderId") or f"{UNSENT}{uuid.uuid4().hex}"),
-            symbol=request.symbol,
-            home=request.symbol,
-            kind=order.getordername(),
-            side=request.side,
-            amount=request.exact_amount,
-            price=order.created.price if order.exectype in _PRICED else None,
-            limit=order.created.pricelimit if order.exectype in _LIMITED else None,
-            limit_offset=order._limitoffset if order.exectype == bt.Order.StopTrailLimit else 0.0,
-            trail_amount=order.trailamount or None,
-            trail_percent=order.trailpercent or None,
-            waits_for_price=order.exectype not in _SIMPLE and order.exectype != bt.Order.Close,
-            due_ms=epoch_ms(order.dteos) if order.exectype == bt.Order.Close else None,
-            expires_ms=live.expires_ms,
-            since_ms=self._broker.store.exchange_ms(),
-            trade_id=order.tradeid,
-            params=dict(params),
-        )
+        return self._holding.attach(live) if live.held is None else live.held
 
     def _client_order_id(self, symbol: str, order_type: str, params: Mapping[str, Any]) -> str | None:
         """Return a client order id to send, fixed before anything is: None where the caller or nobody names one."""
@@ -200,4 +166,4 @@ class OrderIntake:
 def _stage(order: Any, parent: LiveOrder | None, waits: bool) -> Stage:
     if parent is not None:
         return Stage.WAITING
-    return Stage.HELD if waits and order.exectype not in _SIMPLE else Stage.SENT
+    return Stage.HELD if waits and order.exectype not in SIMPLE else Stage.SENT

@@ -7,6 +7,8 @@ No request is made: what the exchange cannot do, or would refuse for its size, i
 from __future__ import annotations
 
 import datetime as dt
+import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +23,8 @@ from tradeguard_backtrader.markets import Market, RefusedError, in_units, market
 from tradeguard_backtrader.stamps import epoch_ms
 
 __all__ = [
+    "CONDITIONS",
+    "STOPS",
     "OrderRequest",
     "adopted_order",
     "dust_of",
@@ -41,9 +45,9 @@ _TYPES = {
     bt.Order.StopTrail: "market",
     bt.Order.StopTrailLimit: "limit",
 }
-_STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
+STOPS = frozenset({bt.Order.Stop, bt.Order.StopLimit})
 _TRAILS = frozenset({bt.Order.StopTrail, bt.Order.StopTrailLimit})
-_CONDITIONS = (
+CONDITIONS = (
     "triggerPrice", "stopPrice", "stopLossPrice", "takeProfitPrice", "trailingAmount", "trailingPercent",
     "callbackRate", "trailingDelta",
 )  # fmt: skip
@@ -62,6 +66,7 @@ class OrderRequest:
         amount: base currency, in the market's precision.
         price: quote currency per base; None for a market order.
         params: further parameters.
+        trigger: the price at which an order that rests at the exchange as a stop is triggered, else None.
     """
 
     ref: int
@@ -71,6 +76,12 @@ class OrderRequest:
     amount: float
     price: float | None
     params: Mapping[str, Any] = field(default_factory=dict)
+    trigger: float | None = None
+
+    @property
+    def worst_price(self) -> float | None:
+        """The price for which the exchange locks cash; None where nobody knows it."""
+        return self.trigger if self.price is None else self.price
 
     @property
     def exact_amount(self) -> Decimal:
@@ -111,14 +122,14 @@ def route(
         RefusedError: the exchange cannot do this, or refuses an order of this size.
     """
     market = market_of(exchange, symbol)
-    conditions = [] if market.rests_stops else [name for name in _CONDITIONS if name in params]
+    conditions = [] if market.rests_stops else [name for name in CONDITIONS if name in params]
     if conditions:
         raise RefusedError(
             f"{symbol}: {conditions[0]} makes an order that cannot be followed up; order a Stop or a StopTrail"
         )
     kind = _kind(order)
     trigger = (
-        None if order.exectype not in _STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
+        None if order.exectype not in STOPS | _TRAILS else _priced(exchange, symbol, order.created.price)
     )
     name = None if trigger is None or triggered else trigger_name(exchange, symbol)
     if trigger is not None and name is None and not triggered:
@@ -140,6 +151,7 @@ def route(
         amount=amount,
         price=price,
         params={**({} if name is None else {name: trigger}), **params},
+        trigger=None if name is None else trigger,
     )
     _require_limits(exchange.markets[symbol], request, in_units(amount, market), reference)
     return request
@@ -149,9 +161,20 @@ def _kind(order: Any) -> str:
     kind = _TYPES.get(order.exectype)
     if kind is None:
         raise RefusedError(f"orders of type {order.getordername()} cannot be sent to an exchange")
-    if order.exectype in _TRAILS and not (order.trailamount or order.trailpercent):
-        raise RefusedError("a trailing stop needs its trailamount or its trailpercent")
+    if order.exectype in _TRAILS:
+        _require_trail(order)
     return kind
+
+
+def _require_trail(order: Any) -> None:
+    told = {"trailamount": order.trailamount, "trailpercent": order.trailpercent}
+    for name, distance in told.items():
+        if distance is None:
+            continue
+        if not isinstance(distance, numbers.Real) or not 0 <= float(distance) < math.inf:
+            raise RefusedError(f"{name} {distance!r} is no distance for a stop to follow the price in")
+    if not any(told.values()):
+        raise RefusedError("a trailing stop needs its trailamount or its trailpercent")
 
 
 def trigger_name(exchange: Any, symbol: str) -> str | None:
@@ -171,7 +194,7 @@ def is_native(order: Any, symbol: str, exchange: Any) -> bool:
     Raises:
         RefusedError: the market cannot be traded.
     """
-    if order.exectype in _STOPS:
+    if order.exectype in STOPS:
         return market_of(exchange, symbol).rests_stops and trigger_name(exchange, symbol) is not None
     return order.exectype in (bt.Order.Market, bt.Order.Limit)
 
@@ -269,5 +292,6 @@ def adopted_order(adopted: AdoptedOrder, data: Any) -> tuple[Any, OrderRequest]:
         amount=adopted.remaining,
         price=price,
         params={"reduceOnly": True} if found.get("reduceOnly") else {},
+        trigger=trigger,
     )
     return order, request

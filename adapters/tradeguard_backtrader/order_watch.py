@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from tradeguard_backtrader.broker_events import FINAL, OrderSeen
 from tradeguard_backtrader.failures import CallFailedError, ask
 from tradeguard_backtrader.fills import Fill, FillBook, exact
 from tradeguard_backtrader.markets import Market, in_base
+from tradeguard_backtrader.order_trades import OrderTrades
 from tradeguard_backtrader.trades import Rates, fills_of, rest_of
 
 __all__ = ["OrderWatch", "Watched"]
@@ -68,7 +69,7 @@ class OrderWatch:
         self._rate = rate
         self._post = post
         self._watched: dict[str, Watched] = {}
-        self._without_order_trades: set[str] = set()
+        self._trades = OrderTrades(exchange)
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -138,9 +139,9 @@ class OrderWatch:
             CallFailedError: the exchange did not answer for the order's trades; nothing was counted.
         """
         fills: list[Fill] = []
+        market = watched.market
         if watched.shows_trades:
-            market = watched.market
-            trades = self._trades(watched, order)
+            trades = self._trades.of(order, watched.order_id, market)
             fills = fills_of(trades, base=market.coin, quote=market.quote, rate=self._rate)
         fresh = watched.book.new(fills)
         if exact(order.get("filled")) <= watched.book.filled:
@@ -149,44 +150,10 @@ class OrderWatch:
         now = self._clock.monotonic()
         if watched.lacking_since is None:
             watched.lacking_since = now
-        if now - watched.lacking_since >= self._patience or not self._can_show_trades():
+        if now - watched.lacking_since >= self._patience or not self._trades.can_be_shown(watched.symbol):
             # Trades that come later after all would count twice.
             watched.shows_trades = False
         if not watched.shows_trades:
-            rest = rest_of(order, watched.book)
+            rest = rest_of(order, watched.book, base=market.coin, quote=market.quote, rate=self._rate)
             fresh += watched.book.new([rest] if rest is not None else [])
         return fresh
-
-    def _can_show_trades(self) -> bool:
-        has = self._exchange.has
-        return bool(has.get("fetchOrderTrades") or has.get("fetchMyTrades"))
-
-    def _trades(self, watched: Watched, order: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Return the order's trades: those in the answer if they are all, else those that the exchange shows."""
-        within = [trade for trade in order.get("trades") or () if trade.get("id") is not None]
-        if within and _sum(within) >= exact(order.get("filled")):
-            return within
-        return [in_base(trade, watched.market.contract_size) for trade in self._shown(watched, order)]
-
-    def _shown(self, watched: Watched, order: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        has, symbol = self._exchange.has, watched.symbol
-        if has.get("fetchOrderTrades") and symbol not in self._without_order_trades:
-            try:
-                trades: Sequence[Mapping[str, Any]] = ask(
-                    self._exchange.fetch_order_trades, watched.order_id, symbol
-                )
-            except CallFailedError as failed:
-                # What ccxt has for an exchange it need not have for each kind of its markets.
-                if not isinstance(failed.error, ccxt.NotSupported):
-                    raise
-                self._without_order_trades.add(symbol)
-            else:
-                return trades
-        if has.get("fetchMyTrades"):
-            recent = ask(self._exchange.fetch_my_trades, symbol, order.get("timestamp"))
-            return [trade for trade in recent if str(trade.get("order")) == watched.order_id]
-        return ()
-
-
-def _sum(trades: Iterable[Mapping[str, Any]]) -> Decimal:
-    return sum((exact(trade.get("amount")) for trade in trades), Decimal(0))

@@ -55,7 +55,7 @@ class Settlement:
             case Placed():
                 self._placed(live, event)
             case Refused():
-                if not self._holding.tries_again(live, event.error):
+                if self._holding.refused(live, event.error):
                     self._orders.close(live)
                     self._life.refused(live.order, self._broker, event.error)
                     self._holding.ended(live, End.REFUSED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Orders and cancels on their way to the exchange, in the background.
+"""Orders on their way to the exchange, in the background.
 
 Order safety itself (one client order id for each intent, no blind resend) is the guarded exchange's. Here an
 order goes out once, and its outcome is taken for what it is: placed, refused, or in doubt.
@@ -19,7 +19,7 @@ from tradeguard_backtrader.markets import in_units, market_of
 from tradeguard_backtrader.order_routing import OrderRequest
 from tradeguard_backtrader.workers import Worker
 
-__all__ = ["Arrival", "CancelLane", "OrderTicket", "SubmitLane", "Traffic"]
+__all__ = ["Arrival", "OrderTicket", "SubmitLane", "Traffic"]
 
 
 class Traffic:
@@ -52,6 +52,10 @@ class Traffic:
         return departed == arrived
 
 
+def _free() -> float:
+    return 0.0
+
+
 @dataclass(slots=True, eq=False)
 class OrderTicket:
     """One order on its way.
@@ -61,12 +65,14 @@ class OrderTicket:
         withdrawn: set by the loop to take it back; in vain once it is being sent.
         done: set by the loop when the order has come to its end.
         order_id: the exchange's id, once it is known.
+        way: returns for how many more seconds it waits for cancels that were asked for before it; 0 is free.
     """
 
     request: OrderRequest
     withdrawn: bool = False
     done: bool = False
     order_id: str | None = None
+    way: Callable[[], float] = _free
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +123,14 @@ class SubmitLane:
         self.worker.wake()
 
     def step(self) -> float | None:
-        """Send the next order."""
+        """Send the next order, if no cancel is in its way."""
         if not self._queue:
             return None
-        ticket = self._queue.popleft()
+        ticket = self._queue[0]
+        pause = 0.0 if ticket.withdrawn else ticket.way()
+        if pause > 0:
+            return pause
+        self._queue.popleft()
         if ticket.withdrawn:
             self._post(Withdrawn(ticket.request.ref))
         else:
@@ -151,67 +161,3 @@ class SubmitLane:
     def _doubt(self, ticket: OrderTicket, error: BaseException) -> None:
         self._post(InDoubt(ticket.request.ref, error))
         self._doubted(ticket, error)
-
-
-class CancelLane:
-    """Asks the exchange to cancel orders until each has come to its end, whatever that is.
-
-    Whether an order was cancelled is never concluded from the answer: it may have been filled meanwhile. The
-    order itself is looked at.
-
-    Args:
-        exchange: where to.
-        look: has the orders looked at soon.
-        failed: told once when a cancel does not get through.
-        pauses: the first pause between two tries, in seconds, and the longest.
-    """
-
-    worker: Worker
-
-    def __init__(
-        self,
-        exchange: Any,
-        look: Callable[[], None],
-        failed: Callable[[OrderTicket, BaseException], None],
-        pauses: tuple[float, float],
-    ) -> None:
-        self._exchange = exchange
-        self._look = look
-        self._failed = failed
-        self._pauses = pauses
-        self._queue: deque[OrderTicket] = deque()
-        self._tries: dict[int, int] = {}
-
-    def send(self, ticket: OrderTicket) -> None:
-        """Hand over an order to be cancelled; called by the loop."""
-        if not any(each is ticket for each in list(self._queue)):
-            self._queue.append(ticket)
-        self.worker.wake()
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing waits to be cancelled."""
-        return all(ticket.done for ticket in list(self._queue))
-
-    def step(self) -> float | None:
-        """Make one try for each order that is not at its end."""
-        waiting = [ticket for ticket in list(self._queue) if not ticket.done]
-        for ticket in waiting:
-            self._cancel(ticket)
-        for ticket in list(self._queue):
-            if ticket.done:
-                self._queue.remove(ticket)
-                self._tries.pop(ticket.request.ref, None)
-        if not waiting:
-            return None
-        first, longest = self._pauses
-        return min(first * 2.0 ** min(self._tries.get(ticket.request.ref, 1) for ticket in waiting), longest)
-
-    def _cancel(self, ticket: OrderTicket) -> None:
-        tries = self._tries[ticket.request.ref] = self._tries.get(ticket.request.ref, 0) + 1
-        try:
-            ask(self._exchange.cancel_order, ticket.order_id, ticket.request.symbol)
-        except CallFailedError as failed:
-            if tries == 1:
-                self._failed(ticket, failed.error)
-        self._look()

@@ -145,6 +145,22 @@ def test_a_limit_order_locks_cash_until_it_is_cancelled(trade: Any) -> None:
     assert cash == [pytest.approx(0.92), 1.0]
 
 
+@pytest.mark.parametrize(("limit", "locked"), [(None, 0.12), (0.061, 0.122)])
+def test_a_stop_that_rests_at_the_exchange_locks_cash_at_once(
+    trade: Any, limit: float | None, locked: float
+) -> None:
+    """At each bar what is told is what the exchange has free, whenever the account was refreshed."""
+    cash: list[float] = []
+    kind = bt.Order.Stop if limit is None else bt.Order.StopLimit
+    script = {
+        5: lambda strategy: strategy.buy(size=2, exectype=kind, price=0.06, plimit=limit),
+        6: lambda strategy: cash.append(strategy.broker.get_cash()),
+    }
+    log, simulated = trade(script)
+    assert states(log) == ["Submitted", "Accepted"]
+    assert cash == [pytest.approx(1 - locked)] == [float(simulated.balances()["BTC"].free)]
+
+
 def test_an_order_that_is_cancelled_at_once_ends_canceled_whatever_came_first(trade: Any) -> None:
     def order(strategy: Any) -> None:
         strategy.cancel(strategy.buy(size=2, exectype=Limit, price=0.04))

@@ -140,6 +140,36 @@ def test_trades_are_found_among_all_of_ones_own(
     assert sizes(log) == [0.0, 0.0, 0.4]
 
 
+@pytest.mark.parametrize("error", [ccxt.NotSupported, ccxt.ArgumentsRequired, ccxt.BadRequest])
+@pytest.mark.parametrize("has_own", [True, False])
+def test_what_cannot_be_asked_for_by_order_is_looked_for_elsewhere(
+    trade: Any, scripted: ScriptedExchange, clock: EventClock, error: type[Exception], has_own: bool
+) -> None:
+    """Among all trades since the order, and failing these in the order itself: its fee counts either way."""
+    scripted.has |= {"fetchMyTrades": True}
+    scripted.fail("fetch_order_trades", error("no such question"))
+    if not has_own:
+        scripted.fail("fetch_my_trades", error("nor this one"))
+
+    def fill() -> None:
+        scripted.fill("1", 0.4, cost=0.00002, currency="BTC")
+        scripted.orders["1"]["fee"] = {"cost": 0.00002, "currency": "BTC"}
+
+    def fill_rest() -> None:
+        scripted.fill("1", 0.6, cost=0.00003, currency="BTC")
+        scripted.orders["1"]["fee"] = {"cost": 0.00005, "currency": "BTC"}
+
+    clock.at(4.5, fill)
+    clock.at(7.5, fill_rest)
+    log = trade({4: limit()})
+    assert states(log) == ["Submitted", "Accepted", "Partial", "Completed"]
+    assert [clone.executed.comm for clone in log.clones[2:]] == pytest.approx([0.00002, 0.00005])
+    assert len(scripted.called("fetch_order_trades")) == 1
+    asked = scripted.called("fetch_my_trades")
+    assert len(asked) == (2 if has_own else 1)
+    assert all(since < scripted.orders["1"]["timestamp"] for _, since in asked)
+
+
 def test_a_fill_that_races_a_cancel_is_told_before_the_end(trade: Any, scripted: ScriptedExchange) -> None:
     scripted.on["cancel_order"] = lambda: scripted.fill("1", 0.3) if not scripted.trades["1"] else None
     log = trade({4: limit(), 8: lambda strategy: strategy.cancel(strategy.kept)})

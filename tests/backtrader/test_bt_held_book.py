@@ -133,6 +133,22 @@ def test_members_of_other_sizes_shrink_in_proportion() -> None:
     assert book.ended(first, End.CANCELLED, 0) == [Send(second, Decimal(3))]
 
 
+def test_an_exit_that_waits_to_be_sent_lets_one_that_was_triggered_go_first() -> None:
+    book = HeldBook()
+    entry = held("entry", side="buy", stage=Stage.SENT)
+    limit = held("limit", kind="Limit", stage=Stage.WAITING, parent="entry", waits_for_price=False)
+    stop = held("stop", stage=Stage.WAITING, parent="entry")
+    book.add(entry, limit, stop)
+    entry.filled = Decimal(1)
+    assert book.ended(entry, End.COMPLETED, 0) == [Send(limit, Decimal(1))]
+    book.postpone(limit)
+    assert book.judge("ETH/BTC", bar(80.0), 0) == [Send(stop, Decimal(1))]
+    book.postpone(stop)
+    assert book.resume(limit) == []
+    assert book.resume(stop) == [Send(stop, Decimal(1))]
+    assert book.ended(stop, End.REFUSED, 0) == [Send(limit, Decimal(1))]
+
+
 class BracketAtAnExchange(RuleBasedStateMachine):
     """A bracket of a buy, a limit and two stops, at an exchange that fills and cancels when it likes.
 
@@ -208,6 +224,25 @@ class BracketAtAnExchange(RuleBasedStateMachine):
     def exchange_ends(self, data: Any, how: End) -> None:
         name = data.draw(st.sampled_from(sorted(self.open)))
         self.end(name, End.CANCELLED if self.filled[name] else how)
+
+    @precondition(
+        lambda self: any(not self.filled[name] for name in set(self.open) - {"entry"} - self.cancels)
+    )
+    @rule(data=st.data())
+    def exchange_cannot_take_an_exit_now(self, data: Any) -> None:
+        untouched = {name for name in self.open if not self.filled[name]} - {"entry"} - self.cancels
+        name = data.draw(st.sampled_from(sorted(untouched)))
+        order = self.order(name)
+        assert order is not None
+        assert self.book.is_exit(order)
+        del self.open[name], self.sent[name]
+        self.book.postpone(order)
+
+    @rule()
+    def what_waits_is_sent_again(self) -> None:
+        for order in self.book:
+            if order.stage is Stage.TRIGGERED:
+                self.apply(self.book.resume(order))
 
     @precondition(lambda self: len(self.book))
     @rule(data=st.data())

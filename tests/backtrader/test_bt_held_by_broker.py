@@ -191,6 +191,11 @@ def test_a_cancel_that_comes_with_the_trigger_leaves_one_end(trade: Any) -> None
         ({"size": 0.00001, "exectype": StopTrail, "trailamount": 0.01}, "minimum"),
         ({"size": 0.0015, "exectype": StopTrail, "trailamount": 0.01}, "cost"),
         ({"size": 1, "exectype": StopTrail}, "trailamount"),
+        ({"size": 1, "exectype": StopTrail, "trailamount": 0.0, "trailpercent": 0.0}, "trailamount"),
+        ({"size": 1, "exectype": StopTrail, "trailamount": -0.01}, "trailamount -0.01 is no distance"),
+        ({"size": 1, "exectype": StopTrail, "trailamount": float("nan")}, "trailamount nan is no distance"),
+        ({"size": 1, "exectype": StopTrail, "trailamount": 0.01, "trailpercent": -0.1}, "trailpercent -0.1"),
+        ({"size": 1, "exectype": StopTrail, "trailpercent": float("inf")}, "trailpercent inf"),
         ({"size": 1e6, "exectype": Close}, "above the most"),
         (
             {"size": 1, "exectype": StopTrailLimit, "price": FLAT, "plimit": -1.0, "trailamount": 0.01},

@@ -50,17 +50,41 @@ def test_a_trade_without_id_amount_or_price_is_none_yet(hole: dict[str, Any]) ->
     assert fills(hole) == []
 
 
+def beyond(order: dict[str, Any], book: FillBook) -> Fill | None:
+    return rest_of(order, book, base="ETH", quote="BTC", rate=rate)
+
+
 def test_what_the_trades_do_not_show_follows_from_the_order() -> None:
     book = FillBook(Decimal(10))
     book.new([Fill(trade_id="1", amount=Decimal(4), price=Decimal("0.05"))])
     order = {"id": "9", "filled": 10.0, "cost": 0.56, "average": 0.056, "lastTradeTimestamp": 8}
-    rest = rest_of(order, book)
+    rest = beyond(order, book)
     assert rest == Fill(trade_id="9:10.0", amount=Decimal("6.0"), price=Decimal("0.06"), at_ms=8)
     book.new([rest])
-    assert rest_of(order, book) is None
+    assert beyond(order, book) is None
 
 
 def test_without_a_cost_the_average_price_counts() -> None:
-    rest = rest_of({"id": "9", "filled": 2.0, "average": 0.05}, FillBook(Decimal(2)))
+    rest = beyond({"id": "9", "filled": 2.0, "average": 0.05}, FillBook(Decimal(2)))
     assert rest is not None
     assert rest.price == Decimal("0.05")
+
+
+@pytest.mark.parametrize(
+    ("fee", "base", "quote", "comm"),
+    [
+        ({"cost": 0.0005, "currency": "BTC"}, "0", "0.0003", "0.0003"),
+        ({"cost": 0.0001, "currency": "BTC"}, "0", "0", "0"),
+        ({"cost": -0.0001, "currency": "BTC"}, "0", "-0.0003", "-0.0003"),
+        ({"cost": 0.01, "currency": "ETH"}, "0.01", "0", "0.0003"),
+        ({"cost": 0.05, "currency": "BNB"}, "0", "0", "0.0003"),
+        (None, "0", "0", "0"),
+    ],
+)
+def test_the_rest_of_an_order_has_the_rest_of_its_fee(fee: Any, base: str, quote: str, comm: str) -> None:
+    book = FillBook(Decimal(10))
+    paid = Decimal("0.0002")
+    book.new([Fill(trade_id="1", amount=Decimal(4), price=Decimal("0.05"), fee_quote=paid, comm=paid)])
+    rest = beyond({"id": "9", "filled": 10.0, "average": 0.05, "fee": fee}, book)
+    assert rest is not None
+    assert (rest.fee_base, rest.fee_quote, rest.comm) == (Decimal(base), Decimal(quote), Decimal(comm))
