@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ccxt
@@ -16,7 +16,6 @@ from tradeguard.orders.errors import (
     OutcomeUnknownError,
     TradingRestrictedError,
 )
-from tradeguard_backtrader.feed_events import UnknownSymbol
 
 __all__ = [
     "CallFailedError",
@@ -114,12 +113,12 @@ def wait_hint(error: BaseException) -> float | None:
     return max(float(hint), 0.0)
 
 
-def unknown_symbol_error(exchange: Any, event: UnknownSymbol) -> DataFeedException:
+def unknown_symbol_error(exchange: Any, symbol: str, known: Sequence[str]) -> DataFeedException:
     """Return the error that names a symbol that the exchange does not have, and what comes close to it."""
-    alike = difflib.get_close_matches(event.symbol, event.known, n=3)
+    alike = difflib.get_close_matches(symbol, known, n=3)
     meant = f"; did you mean {' or '.join(alike)}?" if alike else ""
     return DataFeedException(
-        f"{getattr(exchange, 'id', 'the exchange')} has no symbol {event.symbol!r}{meant}",
+        f"{getattr(exchange, 'id', 'the exchange')} has no symbol {symbol!r}{meant}",
         component="tradeguard_backtrader",
-        symbol=event.symbol,
+        symbol=symbol,
     )

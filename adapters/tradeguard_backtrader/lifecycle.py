@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tradeguard_backtrader.guards.liveness import feeds_inside
 from tradeguard_backtrader.latches import Latch
-from tradeguard_backtrader.liveness import feeds_inside
 
 __all__ = ["guard_run"]
 

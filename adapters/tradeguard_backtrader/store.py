@@ -19,12 +19,12 @@ from tradeguard.records import ErrorRecord, RescueRecord, TransitionRecord
 from tradeguard.redaction import redact
 from tradeguard_backtrader.arguments import check_store
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange, is_asynchronous
-from tradeguard_backtrader.broker import GuardedBroker
-from tradeguard_backtrader.candles import Correction, Gap
+from tradeguard_backtrader.brokers.broker import GuardedBroker
 from tradeguard_backtrader.config import StoreConfig
-from tradeguard_backtrader.exchange_time import ExchangeTime
-from tradeguard_backtrader.feed import GuardedFeed
-from tradeguard_backtrader.feed_events import Filled, Flat
+from tradeguard_backtrader.feeds.candles import Correction, Gap
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.feed import GuardedFeed
+from tradeguard_backtrader.feeds.feed_events import Filled, Flat
 from tradeguard_backtrader.interlock_watch import InterlockWatch
 from tradeguard_backtrader.loop_thread import LoopThread
 from tradeguard_backtrader.stamps import utc_datetime

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradeguard_backtrader.liveness import is_live, source_of
-from tradeguard_backtrader.order_routing import symbol_of
+from tradeguard_backtrader.brokers.order_routing import symbol_of
+from tradeguard_backtrader.guards.liveness import is_live, source_of
 
 __all__ = ["Watchful"]
 

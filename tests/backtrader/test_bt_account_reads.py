@@ -9,10 +9,10 @@ import pytest
 from bt_swaps import SWAP, SwapExchange, swap_market
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.account_reads import read_account
-from tradeguard_backtrader.markets import market_of
-from tradeguard_backtrader.net_position import NetPosition
-from tradeguard_backtrader.snapshot import Balance
+from tradeguard_backtrader.accounts.account_reads import read_account
+from tradeguard_backtrader.accounts.markets import market_of
+from tradeguard_backtrader.accounts.net_position import NetPosition
+from tradeguard_backtrader.accounts.snapshot import Balance
 
 D = Decimal
 OTHER = "BTC/USDT:USDT"

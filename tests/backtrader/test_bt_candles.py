@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard_backtrader.candle_sequence import CandleSequence
-from tradeguard_backtrader.candles import Batch, Candle, Gap, GapReason
-from tradeguard_backtrader.timeframes import Timeframe
+from tradeguard_backtrader.feeds.candle_sequence import CandleSequence
+from tradeguard_backtrader.feeds.candles import Batch, Candle, Gap, GapReason
+from tradeguard_backtrader.feeds.timeframes import Timeframe
 
 MINUTE = Timeframe("1m", 60_000)
 DAY = Timeframe("1d", 86_400_000)

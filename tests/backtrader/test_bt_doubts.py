@@ -12,10 +12,10 @@ from bt_swaps import SWAP, SwapExchange
 from tradeguard.orders import IntentStatus
 from tradeguard.testing import ManualClock
 from tradeguard_backtrader import StoreConfig
-from tradeguard_backtrader.broker_events import Placed
-from tradeguard_backtrader.doubts import DoubtDesk
-from tradeguard_backtrader.order_routing import OrderRequest
-from tradeguard_backtrader.submission import OrderTicket
+from tradeguard_backtrader.brokers.broker_events import Placed
+from tradeguard_backtrader.brokers.doubts import DoubtDesk
+from tradeguard_backtrader.brokers.order_routing import OrderRequest
+from tradeguard_backtrader.brokers.submission import OrderTicket
 
 
 def intent(clock: ManualClock, amount: float, client_order_id: str = "c1") -> Any:

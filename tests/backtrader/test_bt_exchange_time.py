@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
 
 
 def test_before_the_first_answer_nothing_is_known() -> None:

@@ -11,15 +11,15 @@ import pytest
 from bt_swaps import SWAP
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.executions import Executions
-from tradeguard_backtrader.fills import Fill, FillBook
-from tradeguard_backtrader.live_orders import LiveOrder, LiveOrders
-from tradeguard_backtrader.markets import SpotMarket, SwapMarket
-from tradeguard_backtrader.net_position import NetPosition
-from tradeguard_backtrader.order_routing import OrderRequest
-from tradeguard_backtrader.outside_changes import OutsideChanges
-from tradeguard_backtrader.snapshot import Balance, Snapshot
-from tradeguard_backtrader.submission import OrderTicket
+from tradeguard_backtrader.accounts.fills import Fill, FillBook
+from tradeguard_backtrader.accounts.markets import SpotMarket, SwapMarket
+from tradeguard_backtrader.accounts.net_position import NetPosition
+from tradeguard_backtrader.accounts.outside_changes import OutsideChanges
+from tradeguard_backtrader.accounts.snapshot import Balance, Snapshot
+from tradeguard_backtrader.brokers.executions import Executions
+from tradeguard_backtrader.brokers.live_orders import LiveOrder, LiveOrders
+from tradeguard_backtrader.brokers.order_routing import OrderRequest
+from tradeguard_backtrader.brokers.submission import OrderTicket
 
 D = Decimal
 MARKET = SwapMarket(SWAP, "USDT")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard_backtrader.feed_status import FeedState, FeedStatus
+from tradeguard_backtrader.feeds.feed_status import FeedState, FeedStatus
 
 EVENTS = ("answered", "caught_up", "lagging", "failed", "ended", "unsupported")
 

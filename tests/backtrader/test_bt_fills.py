@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard_backtrader.fills import Fill, FillBook, Holding, exact
+from tradeguard_backtrader.accounts.fills import Fill, FillBook, Holding, exact
 
 AMOUNTS = st.integers(1, 10**6).map(lambda number: Decimal(number) / 10_000)
 PRICES = st.integers(1, 10**6).map(lambda number: Decimal(number) / 1000)

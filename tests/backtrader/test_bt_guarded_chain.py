@@ -14,7 +14,8 @@ from bt_runs import Log, Scribe
 
 from tradeguard.exceptions import DataFeedException
 from tradeguard.retry_manager import RetryManager
-from tradeguard_backtrader import asking_again, guard_feed
+from tradeguard_backtrader import guard_feed
+from tradeguard_backtrader.guards import asking_again
 
 CHAINS = [bt.feeds.Chainer, bt.feeds.RollOver]
 

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tradeguard_backtrader.held_book import Cancel, Decision, End, HeldBook, Send
-from tradeguard_backtrader.held_orders import Bar, HeldOrder, Stage
+from tradeguard_backtrader.held.held_book import Cancel, Decision, End, HeldBook, Send
+from tradeguard_backtrader.held.held_orders import Bar, HeldOrder, Stage
 
 
 def held(name: str, **values: Any) -> HeldOrder:

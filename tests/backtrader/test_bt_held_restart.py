@@ -21,8 +21,8 @@ from test_bt_brackets import Bracket
 from tradeguard.simulator import Fault, FaultKind, SimulatedExchange
 from tradeguard.testing import ManualClock
 from tradeguard_backtrader import GuardedStore
-from tradeguard_backtrader.held_orders import HeldOrder, Stage
-from tradeguard_backtrader.held_store import held_store_of
+from tradeguard_backtrader.held.held_orders import HeldOrder, Stage
+from tradeguard_backtrader.held.held_store import held_store_of
 
 Simulate = Callable[..., Any]
 Stores = Callable[..., GuardedStore]

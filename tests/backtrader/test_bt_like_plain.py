@@ -17,7 +17,7 @@ import pytest
 from bt_exchange import ScriptedExchange
 
 from tradeguard_backtrader import GuardedStore
-from tradeguard_backtrader.timeframes import supported_timeframe
+from tradeguard_backtrader.feeds.timeframes import supported_timeframe
 
 Stores = Callable[..., GuardedStore]
 START = dt.datetime(2023, 11, 14, 22, 13, 20)

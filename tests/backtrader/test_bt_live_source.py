@@ -13,14 +13,14 @@ from bt_streams import StreamClock, stage
 
 from tradeguard.simulator import SimulatedExchange
 from tradeguard_backtrader import GuardedStore, InlineWorkers
-from tradeguard_backtrader.candles import Candle
 from tradeguard_backtrader.config import StoreConfig
-from tradeguard_backtrader.exchange_time import ExchangeTime
-from tradeguard_backtrader.feed_events import Event
-from tradeguard_backtrader.live_source import LiveSource
-from tradeguard_backtrader.poll_plan import PollPlan
-from tradeguard_backtrader.poller import CandlePoller
-from tradeguard_backtrader.timeframes import Timeframe
+from tradeguard_backtrader.feeds.candles import Candle
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.feed_events import Event
+from tradeguard_backtrader.feeds.live_source import LiveSource
+from tradeguard_backtrader.feeds.poll_plan import PollPlan
+from tradeguard_backtrader.feeds.poller import CandlePoller
+from tradeguard_backtrader.feeds.timeframes import Timeframe
 
 SECOND = Timeframe("1s", 1000)
 START_MS = 1_700_000_000_000

@@ -10,10 +10,8 @@ import pytest
 from bt_swaps import SWAP, SwapExchange, swap_market
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.claims import Claims
-from tradeguard_backtrader.fills import Fill
-from tradeguard_backtrader.held_orders import HeldOrder
-from tradeguard_backtrader.markets import (
+from tradeguard_backtrader.accounts.fills import Fill
+from tradeguard_backtrader.accounts.markets import (
     RefusedError,
     Resting,
     SpotMarket,
@@ -22,9 +20,11 @@ from tradeguard_backtrader.markets import (
     in_units,
     market_of,
 )
-from tradeguard_backtrader.net_position import NetPosition
-from tradeguard_backtrader.order_routing import dust_of
-from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot
+from tradeguard_backtrader.accounts.net_position import NetPosition
+from tradeguard_backtrader.accounts.snapshot import Balance, Ledger, Snapshot
+from tradeguard_backtrader.brokers.claims import Claims
+from tradeguard_backtrader.brokers.order_routing import dust_of
+from tradeguard_backtrader.held.held_orders import HeldOrder
 
 D = Decimal
 SPOT = SpotMarket("ETH/USDT", "ETH", "USDT")

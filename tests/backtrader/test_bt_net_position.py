@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeguard_backtrader.net_position import NetPosition
+from tradeguard_backtrader.accounts.net_position import NetPosition
 
 D = Decimal
 amounts = st.integers(-50, 50).filter(bool).map(lambda n: D(n) / 10)

@@ -12,8 +12,8 @@ import pytest
 from bt_exchange import ScriptedExchange
 
 from tradeguard.testing import ManualClock
-from tradeguard_backtrader.markets import RefusedError, market_of
-from tradeguard_backtrader.order_routing import (
+from tradeguard_backtrader.accounts.markets import RefusedError, market_of
+from tradeguard_backtrader.brokers.order_routing import (
     dust_of,
     is_native,
     route,

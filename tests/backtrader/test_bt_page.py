@@ -44,7 +44,7 @@ def _base_params() -> set[str]:
 
 
 def test_the_page_names_every_kind_of_store_notification() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "adapters" / "tradeguard_backtrader").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "adapters" / "tradeguard_backtrader").rglob("*.py"))
     kinds = set(re.findall(r'notify\(\s*"(\w+)"', source))
     table = PAGE.split("`notify_store(")[1].split("## The feed")[0]
     assert len(kinds) >= 7

@@ -9,13 +9,13 @@ import pytest
 from bt_exchange import ScriptedExchange
 from bt_runs import EventClock
 
-from tradeguard_backtrader.candles import Candle
 from tradeguard_backtrader.config import StoreConfig
-from tradeguard_backtrader.exchange_time import ExchangeTime
-from tradeguard_backtrader.feed_events import Answered, Broken, CaughtUp, Ended, UnknownSymbol
-from tradeguard_backtrader.poll_plan import PollPlan
-from tradeguard_backtrader.poller import CandlePoller
-from tradeguard_backtrader.timeframes import Timeframe
+from tradeguard_backtrader.feeds.candles import Candle
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.feed_events import Answered, Broken, CaughtUp, Ended, UnknownSymbol
+from tradeguard_backtrader.feeds.poll_plan import PollPlan
+from tradeguard_backtrader.feeds.poller import CandlePoller
+from tradeguard_backtrader.feeds.timeframes import Timeframe
 
 SECOND = Timeframe("1s", 1000)
 MINUTE = Timeframe("1m", 60_000)

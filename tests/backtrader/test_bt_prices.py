@@ -14,7 +14,7 @@ from bt_runs import SECOND, EventClock, Log, Scribe
 from bt_swaps import SWAP, SwapExchange
 
 from tradeguard_backtrader import GuardedStore
-from tradeguard_backtrader.prices import is_of
+from tradeguard_backtrader.brokers.prices import is_of
 
 Stores = Callable[..., GuardedStore]
 TEN_SECONDS = {"timeframe": bt.TimeFrame.Seconds, "compression": 10}

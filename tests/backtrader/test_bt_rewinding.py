@@ -20,7 +20,7 @@ from bt_faulty import closes, run
 from tradeguard.exceptions import DataFeedException
 from tradeguard.retry_manager import RetryManager
 from tradeguard_backtrader import guard_feed
-from tradeguard_backtrader.rewinding import RewindableFile, RewindableIterator
+from tradeguard_backtrader.guards.rewinding import RewindableFile, RewindableIterator
 
 PRICES = [float(number) for number in range(1, 9)]
 Make = Callable[[Any, bool], Any]

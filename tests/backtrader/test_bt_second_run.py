@@ -11,10 +11,10 @@ from bt_exchange import ScriptedExchange
 from bt_runs import SECOND, EventClock
 
 from tradeguard_backtrader import GuardedStore, StoreConfig, ThreadWorkers
-from tradeguard_backtrader.exchange_time import ExchangeTime
-from tradeguard_backtrader.poll_plan import PollPlan
-from tradeguard_backtrader.poller import CandlePoller
-from tradeguard_backtrader.timeframes import Timeframe
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.poll_plan import PollPlan
+from tradeguard_backtrader.feeds.poller import CandlePoller
+from tradeguard_backtrader.feeds.timeframes import Timeframe
 
 
 def hang_once(exchange: ScriptedExchange, hung: threading.Event, release: threading.Event) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradeguard_backtrader.fills import Fill
-from tradeguard_backtrader.markets import SpotMarket
-from tradeguard_backtrader.snapshot import Balance, Ledger, Snapshot, balances_of, rates_into
+from tradeguard_backtrader.accounts.fills import Fill
+from tradeguard_backtrader.accounts.markets import SpotMarket
+from tradeguard_backtrader.accounts.snapshot import Balance, Ledger, Snapshot, balances_of, rates_into
 
 SPOT = SpotMarket("ETH/BTC", "ETH", "BTC")
 

@@ -12,14 +12,14 @@ import pytest
 from bt_runs import EventClock
 
 from tradeguard_backtrader.awaited_exchange import AwaitedExchange
-from tradeguard_backtrader.candle_sequence import CandleSequence
-from tradeguard_backtrader.candle_stream import CandleStream
 from tradeguard_backtrader.config import StoreConfig
-from tradeguard_backtrader.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.candle_sequence import CandleSequence
+from tradeguard_backtrader.feeds.candle_stream import CandleStream
+from tradeguard_backtrader.feeds.exchange_time import ExchangeTime
+from tradeguard_backtrader.feeds.timeframes import Timeframe
+from tradeguard_backtrader.feeds.trade_sequence import TradeSequence
+from tradeguard_backtrader.feeds.trade_stream import TradeStream
 from tradeguard_backtrader.loop_thread import LoopThread
-from tradeguard_backtrader.timeframes import Timeframe
-from tradeguard_backtrader.trade_sequence import TradeSequence
-from tradeguard_backtrader.trade_stream import TradeStream
 
 SECOND = Timeframe("1s", 1000)
 START_MS = 1_700_000_000_000

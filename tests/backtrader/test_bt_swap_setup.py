@@ -15,7 +15,7 @@ from bt_swaps import SWAP, SwapExchange, swap_market
 
 from tradeguard.exceptions import ConfigurationException
 from tradeguard_backtrader import GuardedStore
-from tradeguard_backtrader.trading_terms import TradingTerms
+from tradeguard_backtrader.accounts.trading_terms import TradingTerms
 
 Stores = Callable[..., GuardedStore]
 Trade = Callable[..., Log]

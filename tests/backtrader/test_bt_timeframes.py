@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import backtrader as bt
 import pytest
 
-from tradeguard_backtrader.timeframes import Timeframe, supported_timeframe
+from tradeguard_backtrader.feeds.timeframes import Timeframe, supported_timeframe
 
 BINANCE = ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w", "1M"]
 

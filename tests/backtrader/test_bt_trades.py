@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tradeguard_backtrader.fills import Fill, FillBook
-from tradeguard_backtrader.trades import fills_of, rest_of
+from tradeguard_backtrader.accounts.fills import Fill, FillBook
+from tradeguard_backtrader.brokers.trades import fills_of, rest_of
 
 
 def rate(currency: str, quote: str) -> Decimal | None:
