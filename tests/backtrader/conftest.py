@@ -40,14 +40,18 @@ def simulate(clock: ManualClock) -> Iterator[Callable[..., SimulatedExchange]]:
 
 
 @pytest.fixture
-def guarded(clock: ManualClock, tmp_path: Path) -> Callable[..., Any]:
-    """Makes guarded exchanges on the shared clock."""
+def guarded(clock: ManualClock, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Makes guarded exchanges on the shared clock, and closes them."""
+    made: list[Any] = []
 
     def make(simulated: SimulatedExchange, exchange_id: str = "binance", **options: Any) -> Any:
         settings = {"clock": clock, "journal": tmp_path / f"orders-{simulated.url[-5:]}.sqlite", **options}
-        return GuardedExchange(exchange_id, simulated.ccxt_config(), guard=GuardConfig(**settings))
+        made.append(GuardedExchange(exchange_id, simulated.ccxt_config(), guard=GuardConfig(**settings)))
+        return made[-1]
 
-    return make
+    yield make
+    for exchange in made:
+        exchange.close()
 
 
 @pytest.fixture

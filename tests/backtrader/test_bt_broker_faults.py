@@ -190,6 +190,7 @@ def test_a_refused_key_rejects_orders_and_the_bars_go_on(
     assert len(log.bars) == 23
     assert log.statuses == ["DELAYED", "LIVE", "DISCONNECTED"]
     assert simulated.orders() == []
+    exchange.close()
 
 
 def test_an_operator_who_halts_trading_has_entries_rejected(

@@ -40,7 +40,10 @@ def exchange_of(
     with SimulatedExchange(clock=clock, **settings) as simulated:
         guard = GuardConfig(clock=clock, journal=folder / "orders.sqlite", order_expiry=2.0)
         exchange = GuardedExchange(settings["dialect"], simulated.ccxt_config(), guard=guard)
-        yield exchange, simulated, GuardedStore(exchange, clock=clock, workers=InlineWorkers(clock))
+        try:
+            yield exchange, simulated, GuardedStore(exchange, clock=clock, workers=InlineWorkers(clock))
+        finally:
+            exchange.close()
 
 
 class Told(list[tuple[str, str]]):
