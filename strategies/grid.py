@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import backtrader as bt
-from sma_cross import Observed, bar_length, command_line, connect, print_event
+from sma_cross import Observed, command_line, trade
 
 from tradeguard_backtrader import GuardedStore, StoreConfig
 
@@ -130,24 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--step", type=float, default=0.002, help="distance of two prices (0.01 is 1 %%)")
     parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy at each price")
     options = parser.parse_args(arguments)
-    timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
-    with connect(options) as exchange:
-        try:
-            run(
-                exchange,
-                symbol=options.symbol,
-                timeframe=timeframe,
-                compression=compression,
-                bars=options.bars,
-                rungs=options.rungs,
-                step=options.step,
-                stake=options.stake,
-                observer=print_event,
-            )
-        except KeyboardInterrupt:
-            print("stopped; open orders stay at the exchange")
-        print(f"orders: {exchange.guard_statistics()['orders']}")
-    return 0
+    return trade(options, run, rungs=options.rungs, step=options.step, stake=options.stake)
 
 
 if __name__ == "__main__":

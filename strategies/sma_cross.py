@@ -274,6 +274,32 @@ def print_event(kind: str, text: str) -> None:
     print(f"{kind:>6}  {text}", flush=True)
 
 
+def trade(options: argparse.Namespace, run: Callable[..., object], **params: Any) -> int:
+    """Connect as the command line says, trade until the end or Ctrl-C, and return the exit code.
+
+    Args:
+        options: of `command_line`.
+        run: trades at an exchange; takes what `options` say of the bars, an observer, and `params`.
+        params: what else it takes.
+    """
+    timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
+    with connect(options) as exchange:
+        try:
+            run(
+                exchange,
+                symbol=options.symbol,
+                timeframe=timeframe,
+                compression=compression,
+                bars=options.bars,
+                observer=print_event,
+                **params,
+            )
+        except KeyboardInterrupt:
+            print("stopped; open orders stay at the exchange")
+        print(f"orders: {exchange.guard_statistics()['orders']}")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = command_line(__doc__)
@@ -284,28 +310,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="go short, too: for a swap, as ETH/USDT:USDT")
     parser.add_argument("--leverage", type=float, default=None, help="of a swap")
     options = parser.parse_args(arguments)
-    timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
-    with connect(options) as exchange:
-        try:
-            run(
-                exchange,
-                symbol=options.symbol,
-                timeframe=timeframe,
-                compression=compression,
-                fast=options.fast,
-                slow=options.slow,
-                stake=options.stake,
-                limit=options.limit,
-                bars=options.bars,
-                history=options.slow + 1,
-                short=options.short,
-                leverage=options.leverage,
-                observer=print_event,
-            )
-        except KeyboardInterrupt:
-            print("stopped; open orders stay at the exchange")
-        print(f"orders: {exchange.guard_statistics()['orders']}")
-    return 0
+    return trade(
+        options,
+        run,
+        fast=options.fast,
+        slow=options.slow,
+        stake=options.stake,
+        limit=options.limit,
+        history=options.slow + 1,
+        short=options.short,
+        leverage=options.leverage,
+    )
 
 
 if __name__ == "__main__":

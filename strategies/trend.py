@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import backtrader as bt
-from sma_cross import Observed, bar_length, command_line, connect, print_event
+from sma_cross import Observed, command_line, trade
 
 from tradeguard_backtrader import GuardedStore, StoreConfig
 
@@ -173,26 +173,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stake", type=float, default=0.1, help="base currency to buy")
     parser.add_argument("--brackets", action="store_true", help="leave stop and target to the broker")
     options = parser.parse_args(arguments)
-    timeframe, compression = options.timeframe or bar_length("1s" if options.simulate else "1m")
-    with connect(options) as exchange:
-        try:
-            run(
-                exchange,
-                symbol=options.symbol,
-                timeframe=timeframe,
-                compression=compression,
-                factor=options.factor,
-                bars=options.bars,
-                fast=options.fast,
-                slow=options.slow,
-                stake=options.stake,
-                brackets=options.brackets,
-                observer=print_event,
-            )
-        except KeyboardInterrupt:
-            print("stopped; open orders stay at the exchange")
-        print(f"orders: {exchange.guard_statistics()['orders']}")
-    return 0
+    return trade(
+        options,
+        run,
+        factor=options.factor,
+        fast=options.fast,
+        slow=options.slow,
+        stake=options.stake,
+        brackets=options.brackets,
+    )
 
 
 if __name__ == "__main__":

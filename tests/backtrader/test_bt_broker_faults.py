@@ -139,6 +139,8 @@ def test_an_outage_while_orders_are_on_their_way_loses_and_doubles_none(
     log = run(store, each=Busy(), trading=True, history=3, bars=180)
     check_notifications(log)
     check_belief(log, store, simulated, exchange)
+    assert len(simulated.orders()) > 10
+    assert log.statuses.count("CONNBROKEN") == 3
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROPPED, FaultKind.SERVER_ERROR, FaultKind.EMPTY])

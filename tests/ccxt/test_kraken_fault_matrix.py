@@ -6,6 +6,7 @@ from typing import Any
 
 import ccxt
 import pytest
+from fault_cells import LOOK_UPS, LOST, trouble_look_ups
 
 from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
@@ -13,25 +14,16 @@ from tradeguard.testing import ManualClock
 from tradeguard_ccxt import OrderUnknownError
 
 AMBIGUOUS: dict[str, dict[str, Any]] = {
-    "dropped": {"kind": "dropped"},
-    "hung": {"kind": "hung"},
+    **LOST,
     "EService:Timeout": {"kind": "server_error", "code": "EService:Timeout"},
     "EGeneral:Internal error": {"kind": "server_error", "code": "EGeneral:Internal error"},
     "403 of a firewall": {"kind": "server_error", "status": 403},
     "502": {"kind": "server_error", "status": 502},
     "504": {"kind": "server_error", "status": 504},
-    "truncated": {"kind": "truncated"},
-    "empty": {"kind": "empty"},
-    "html": {"kind": "html"},
 }
 ORDERS: dict[str, tuple[Any, ...]] = {
     "limit buy": ("limit", "buy", 0.1, 0.03),
     "market sell": ("market", "sell", 0.1),
-}
-LOOK_UPS: dict[str, dict[str, Any] | None] = {
-    "healthy": None,
-    "failing": {"kind": "server_error", "status": 503, "on": "lookup", "times": None},
-    "lagging": {"kind": "lookup_lag", "delay": 2.0, "on": "lookup", "times": None},
 }
 
 
@@ -51,9 +43,7 @@ def test_an_ambiguous_send_ends_in_one_order_or_in_a_doubt_that_is_resolved(
     kraken.timeout = 150 if fault == "hung" else 2000
     kraken.load_markets()
     kraken_server.faults.add(Fault(on="create", phase=phase, **AMBIGUOUS[fault]))  # type: ignore[arg-type]
-    trouble = LOOK_UPS[look_ups]
-    if trouble is not None:
-        kraken_server.faults.add(Fault(**trouble))
+    trouble_look_ups(kraken_server, look_ups, lag=2.0)
     if look_ups == "failing":
         with pytest.raises(OrderUnknownError) as raised:
             kraken.create_order("ETH/BTC", *ORDERS[order])

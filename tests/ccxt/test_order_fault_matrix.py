@@ -11,6 +11,7 @@ from typing import Any
 
 import ccxt
 import pytest
+from fault_cells import LOOK_UPS, LOST, trouble_look_ups
 
 from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
@@ -24,8 +25,7 @@ UNAMBIGUOUS: dict[str, dict[str, Any]] = {
 }
 # What may or may not have arrived.
 AMBIGUOUS: dict[str, dict[str, Any]] = {
-    "dropped": {"kind": "dropped"},
-    "hung": {"kind": "hung"},
+    **LOST,
     "500 -1000": {"kind": "server_error", "status": 500, "code": -1000},
     "500 -1001": {"kind": "server_error", "status": 500, "code": -1001},
     "500 -1006": {"kind": "server_error", "status": 500, "code": -1006},
@@ -35,25 +35,11 @@ AMBIGUOUS: dict[str, dict[str, Any]] = {
     "503": {"kind": "server_error", "status": 503},
     "504 -1007": {"kind": "server_error", "status": 504, "code": -1007},
     "504": {"kind": "server_error", "status": 504},
-    "truncated": {"kind": "truncated"},
-    "empty": {"kind": "empty"},
-    "html": {"kind": "html"},
 }
 ORDERS: dict[str, tuple[Any, ...]] = {
     "limit buy": ("limit", "buy", 0.1, 0.03),
     "market sell": ("market", "sell", 0.1),
 }
-LOOK_UPS: dict[str, dict[str, Any] | None] = {
-    "healthy": None,
-    "failing": {"kind": "server_error", "status": 503, "on": "lookup", "times": None},
-    "lagging": {"kind": "lookup_lag", "delay": 0.8, "on": "lookup", "times": None},
-}
-
-
-def prepare(server: SimulatedExchange, look_ups: str) -> None:
-    fault = LOOK_UPS[look_ups]
-    if fault is not None:
-        server.faults.add(Fault(**fault))
 
 
 def on_book(server: SimulatedExchange) -> list[str]:
@@ -76,7 +62,7 @@ def test_an_ambiguous_send_ends_in_one_order_or_in_a_doubt_that_is_resolved(
     exchange = flavoured(timeout_ms=150 if fault == "hung" else 2000)
     exchange.load_markets()
     server.faults.add(Fault(on="create", phase=phase, **AMBIGUOUS[fault]))  # type: ignore[arg-type]
-    prepare(server, look_ups)
+    trouble_look_ups(server, look_ups, lag=0.8)
     if look_ups == "failing":
         with pytest.raises(OrderUnknownError) as raised:
             exchange.create_order("ETH/BTC", *ORDERS[order])
@@ -113,7 +99,7 @@ def test_what_is_refused_for_the_moment_is_sent_again_without_a_look_up(
     exchange = flavoured()
     exchange.load_markets()
     server.faults.add(Fault(on="create", **UNAMBIGUOUS[fault]))
-    prepare(server, look_ups)
+    trouble_look_ups(server, look_ups, lag=0.8)
     placed = exchange.create_order("ETH/BTC", *ORDERS[order])
     assert on_book(server) == [placed["clientOrderId"]]
     assert server.requests.count("GET", "/api/v3/order") == 0
@@ -145,7 +131,7 @@ def test_an_order_that_is_accepted_late_is_found_and_not_sent_again(
     exchange = flavoured()
     exchange.load_markets()
     server.faults.add(Fault(kind="late_acceptance", on="create", delay=delay, code=code))  # type: ignore[arg-type]
-    prepare(server, look_ups)
+    trouble_look_ups(server, look_ups, lag=0.8)
     placed = exchange.create_order("ETH/BTC", *ORDERS[order])
     assert on_book(server) == [placed["clientOrderId"]]
     assert server.requests.count("POST", "/api/v3/order") == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import ccxt
 import pytest
+from fault_cells import LOOK_UPS, LOST, trouble_look_ups
 
 from tradeguard.orders import IntentStatus
 from tradeguard.simulator import Fault, SimulatedExchange
@@ -14,25 +15,16 @@ from tradeguard_ccxt import OrderUnknownError
 
 SYMBOL = "ETH/USDT:USDT"
 AMBIGUOUS: dict[str, dict[str, Any]] = {
-    "dropped": {"kind": "dropped"},
-    "hung": {"kind": "hung"},
+    **LOST,
     "502": {"kind": "server_error", "status": 502},
     "503": {"kind": "server_error", "status": 503},
     "504 -1007": {"kind": "server_error", "status": 504, "code": -1007},
     "400 -1007": {"kind": "server_error", "status": 400, "code": -1007},
-    "truncated": {"kind": "truncated"},
-    "empty": {"kind": "empty"},
-    "html": {"kind": "html"},
 }
 ORDERS: dict[str, tuple[Any, ...]] = {
     "limit buy": ("limit", "buy", 0.5, 1900),
     "market sell": ("market", "sell", 0.5),
     "reduce-only market sell": ("market", "sell", 0.5, None, {"reduceOnly": True}),
-}
-LOOK_UPS: dict[str, dict[str, Any] | None] = {
-    "healthy": None,
-    "failing": {"kind": "server_error", "status": 503, "on": "lookup", "times": None},
-    "lagging": {"kind": "lookup_lag", "delay": 2.0, "on": "lookup", "times": None},
 }
 
 
@@ -57,9 +49,7 @@ def test_an_ambiguous_send_ends_in_one_order_or_in_a_doubt_that_is_resolved(
     usdm.timeout = 150 if fault == "hung" else 2000
     usdm.create_order(SYMBOL, "market", "buy", 2)
     usdm_server.faults.add(Fault(on="create", phase=phase, **AMBIGUOUS[fault]))  # type: ignore[arg-type]
-    trouble = LOOK_UPS[look_ups]
-    if trouble is not None:
-        usdm_server.faults.add(Fault(**trouble))
+    trouble_look_ups(usdm_server, look_ups, lag=2.0)
     if look_ups == "failing":
         with pytest.raises(OrderUnknownError) as raised:
             usdm.create_order(SYMBOL, *ORDERS[order])
